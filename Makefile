@@ -1,0 +1,42 @@
+# Each target sets up what it needs in .venv; PYTHON picks the interpreter (3.11 is what the pins are for).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.installed-runtime
+DEV := $(VENV)/.installed-dev
+RUN := runs/demo
+
+.PHONY: demo test check bench clean
+
+demo: $(RUNTIME)
+	$(BIN)/elastic-infogan train mnist --imbalance random:0 --minutes 10 --out $(RUN)
+	$(BIN)/elastic-infogan evaluate $(RUN)
+
+test: $(DEV)
+	$(BIN)/python -m pytest -n 2
+
+check: $(DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --doctest-modules src
+
+bench: $(RUNTIME)
+	set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing elastic-infogan into $(VENV) (a few minutes the first time)"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing elastic-infogan with its development tools into $(VENV) (a few minutes the first time)"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(RUNTIME) $@

@@ -1,0 +1,1 @@
+"""From any source to uint8 images, and from images to views of them."""

@@ -1,0 +1,1 @@
+"""How good a run is, by labels where there are any."""

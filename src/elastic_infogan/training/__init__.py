@@ -1,0 +1,1 @@
+"""Settings, recipes, the loop and the run folder."""
