@@ -42,9 +42,11 @@ def read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     if "pickle" in str(error) or "Object arrays" in str(error):
-        return DataError(f"{path} holds pickled Python objects, which are never loaded: "
-                         "save one uint8 array of shape (N, H, W) or (N, H, W, C)")
-    return DataError(f"{path} is not a whole numpy file: {str(error).splitlines()[0] if str(error) else 'empty'}")
+        return DataError(
+            f"{path} holds pickled Python objects, which are never loaded: "
+            "save one uint8 array of shape (N, H, W) or (N, H, W, C)"
+        )
+    return DataError(f"{path} is not a whole numpy file ({' '.join(str(error).split()) or 'cut short'})")
 
 
 def as_images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
@@ -73,11 +75,15 @@ def as_images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
 def _channels_last(array: NDArray[Any], where: str) -> NDArray[Any]:
     first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3, 4)
     if first and last:
-        raise DataError(f"{where}: shape {array.shape} may be (N, C, H, W) or (N, H, W, C); "
-                        "save grey images as (N, H, W), or transpose and enlarge them")
+        raise DataError(
+            f"{where}: shape {array.shape} may be (N, C, H, W) or (N, H, W, C); "
+            "save grey images as (N, H, W), or transpose and enlarge them"
+        )
     if not first and not last:
-        raise DataError(f"{where}: images have shape {array.shape}; (N, H, W) or (N, H, W, C) "
-                        "with 1 (grey), 3 (RGB) or 4 (RGBA) channels is needed")
+        raise DataError(
+            f"{where}: images have shape {array.shape}; (N, H, W) or (N, H, W, C) "
+            "with 1 (grey), 3 (RGB) or 4 (RGBA) channels is needed"
+        )
     return array if last else array.transpose(0, 2, 3, 1)
 
 
@@ -101,7 +107,8 @@ def _about_floats(array: NDArray[Any], where: str) -> str:
         bad = ~np.isfinite(chunk.reshape(len(chunk), -1)).all(axis=1)
         if bad.any():
             what = "NaN" if np.isnan(chunk).any() else "infinity"
-            return f"{where}: images hold {what} (first in image {start + int(bad.argmax())}), uint8 is needed"
+            index = start + int(bad.argmax())
+            return f"{where}: images hold {what} (first in image {index}), uint8 is needed"
         if chunk.size:
             low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
     if low >= 0 and high <= 1:

@@ -48,8 +48,11 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 def find_idx(folder: Path) -> list[Path]:
     """The IDX files in a folder: training files first, then the others by name; plain before gzipped."""
-    files = {path.name.removesuffix(".gz"): path for path in sorted(folder.iterdir(), reverse=True)
-             if is_idx(path) and path.is_file()}
+    files = {
+        path.name.removesuffix(".gz"): path
+        for path in sorted(folder.iterdir(), reverse=True)
+        if is_idx(path) and path.is_file()
+    }
     return sorted(files.values(), key=lambda path: (not path.name.startswith("train"), path.name))
 
 
@@ -85,8 +88,10 @@ def _bytes(path: Path) -> bytes:
 
 def _shape(path: Path, data: bytes) -> tuple[int, ...]:
     if len(data) < 4 or data[:2] != b"\0\0" or not 1 <= data[3] <= _MOST_DIMENSIONS:
-        raise DataError(f"{path} is not an IDX file: it starts with {data[:4].hex(' ') or 'nothing'}, "
-                        f"not with 00 00 08 and 1 to {_MOST_DIMENSIONS} dimensions")
+        raise DataError(
+            f"{path} is not an IDX file: it starts with {data[:4].hex(' ') or 'nothing'}, "
+            f"not with 00 00 08 and 1 to {_MOST_DIMENSIONS} dimensions"
+        )
     if data[2] != _UINT8:
         kind = _OTHER_TYPES.get(data[2], f"the unknown type 0x{data[2]:02x}")
         raise DataError(f"{path} holds {kind}; only unsigned bytes (type 0x08) are read")
@@ -104,8 +109,10 @@ def _check_shapes(arrays: dict[Path, NDArray[np.uint8]], images: list[Path]) -> 
     first = images[0]
     for path in images[1:]:
         if arrays[path].shape[1:] != arrays[first].shape[1:]:
-            raise DataError(f"{path} holds images of shape {arrays[path].shape[1:]}, "
-                            f"{first.name} of shape {arrays[first].shape[1:]}: they do not go together")
+            raise DataError(
+                f"{path} holds images of shape {arrays[path].shape[1:]}, "
+                f"{first.name} of shape {arrays[first].shape[1:]}: they do not go together"
+            )
 
 
 def _labels_of(

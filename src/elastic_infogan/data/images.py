@@ -51,7 +51,7 @@ class ImageSet:
     @property
     def channels(self) -> int:
         """1 for grey, 3 for RGB."""
-        return self.images.shape[3]
+        return int(self.images.shape[3])
 
     def name(self, index: int) -> str:
         """The path of an image inside its source, or its index in an array."""

@@ -55,8 +55,18 @@ _PUBLISHED = {
             "bef4ecab320f06d8554ea6380940ec79",
             "bb300cfdad3c16e7a12a480ee83cd310",
         ),
-        class_names=("T-shirt", "trouser", "pullover", "dress", "coat",
-                     "sandal", "shirt", "sneaker", "bag", "ankle boot"),
+        class_names=(
+            "T-shirt",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "ankle boot",
+        ),
     ),
 }
 NAMES = (*_PUBLISHED, "digits")
@@ -104,12 +114,13 @@ def _either(folder: Path, file: str) -> Path | None:
 
 
 def _fetch(name: str) -> list[Path]:
-    import pooch
+    from pooch.core import create
+    from pooch.utils import os_cache
 
     published = _PUBLISHED[name]
     registry = {file: f"md5:{md5}" for file, md5 in zip(_FILES, published.md5, strict=True)}
-    cache = pooch.os_cache("elastic-infogan") / name
-    keeper = pooch.create(cache, published.url, registry=registry, retry_if_failed=2)
+    cache = os_cache("elastic-infogan") / name
+    keeper = create(cache, published.url, registry=registry, retry_if_failed=2)
     try:
         return [Path(keeper.fetch(file)) for file in _FILES]
     except (OSError, ValueError) as error:

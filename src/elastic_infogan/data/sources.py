@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from elastic_infogan.data.arrays import as_images, fit_images, read_npy, read_np
 from elastic_infogan.data.idx import find_idx, is_idx, read_pairs
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.named import NAMES, class_names, read_named
+from elastic_infogan.data.packed import load_packed
+from elastic_infogan.data.store import is_store, open_store
 from elastic_infogan.errors import DataError
 
 __all__ = ["from_array", "known_classes", "load"]
@@ -92,8 +95,11 @@ def _check_options(size: int | None, channels: int | None) -> None:
 
 
 def _read(
-    source: str | Path, size: int | None, channels: int | None,
-    store: str | Path | None, progress: Progress | None,
+    source: str | Path,
+    size: int | None,
+    channels: int | None,
+    store: str | Path | None,
+    progress: Progress | None,
 ) -> ImageSet:
     origin = os.fspath(source)
     if origin in NAMES:
@@ -103,18 +109,26 @@ def _read(
     path = Path(origin).expanduser()
     if not path.exists():
         raise _unknown(origin)
-    given: tuple[NDArray[Any], NDArray[Any] | None]
+    if is_store(path):
+        stored = open_store(path)
+        return replace(stored, images=fit_images(stored.images, size, channels))
+    if (given := _read_arrays(path)) is not None:
+        return from_array(*given, size=size, channels=channels, origin=origin)
+    if path.is_dir() or path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
+        return load_packed(path, size, channels, None if store is None else Path(store), progress)
+    raise DataError(f"{origin} is no folder, .zip, .npy, .npz or IDX file; for a picture, name its folder")
+
+
+def _read_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None] | None:
+    """Images and labels of a source that holds arrays; None where it is something else."""
+    if path.is_dir():
+        files = find_idx(path)
+        return read_pairs(files) if files else None
     if path.suffix.lower() == ".npy":
-        given = read_npy(path), None
-    elif path.suffix.lower() == ".npz":
-        given = read_npz(path)
-    elif path.is_file() and is_idx(path):
-        given = read_pairs([path])
-    elif path.is_dir() and (files := find_idx(path)):
-        given = read_pairs(files)
-    else:
-        raise DataError(f"{origin} is not a source of images")
-    return from_array(*given, size=size, channels=channels, origin=origin)
+        return read_npy(path), None
+    if path.suffix.lower() == ".npz":
+        return read_npz(path)
+    return read_pairs([path]) if is_idx(path) else None
 
 
 def _unknown(origin: str) -> DataError:

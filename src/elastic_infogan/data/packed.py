@@ -1,0 +1,285 @@
+"""Packed stores: the pictures of a folder or zip, decoded once into one memory-mapped uint8 array."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from elastic_infogan.data.images import ImageSet
+from elastic_infogan.data.listing import Listing, list_folder, list_zip
+from elastic_infogan.data.names import Names
+from elastic_infogan.data.partial import COLOURED, GREY, SET_ASIDE, TODO, Partial, Plan, locked
+from elastic_infogan.data.pictures import Header, UnusableError, decode, read_header
+from elastic_infogan.data.store import VERSION, is_current, is_store, open_store, write_index
+from elastic_infogan.errors import DataError
+
+__all__ = ["cores", "list_pictures", "load_packed", "nearest_side", "pack", "quiet_pillow"]
+
+_SIDES = (28, 32, 64, 128)
+_SAMPLE = 1_000
+"""pictures whose headers decide the size"""
+_CHUNK_BYTES = 2**22
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+Progress = Callable[[int, int], None]
+Outcome = tuple[int, NDArray[np.uint8] | None, str]
+"""index, pixels or None, the reason why there are none"""
+
+
+def list_pictures(source: Path) -> Listing:
+    """The candidates in a folder or zip.
+
+    Raises:
+        DataError: the source cannot be read or has no file that may be a picture.
+    """
+    listing = list_folder(source) if source.is_dir() else list_zip(source)
+    if len(listing.names):
+        return listing
+    aside = f"; set aside: {listing.set_aside[0].name} ({listing.set_aside[0].reason})"
+    raise DataError(f"{source} holds no pictures{aside if listing.set_aside else ''}")
+
+
+def load_packed(
+    source: Path, size: int | None, channels: int | None, store: Path | None, progress: Progress | None
+) -> ImageSet:
+    """The pictures of a folder or zip, from `store` or the user's cache; packed there unless they are."""
+    with contextlib.closing(list_pictures(source)) as listing:
+        key = _key(listing, size, channels)
+        place = store or _cache() / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', source.stem)[:40]}-{key[:16]}"
+        return _pack(listing, place, key, size, channels, None, progress)
+
+
+def pack(
+    source: str | Path,
+    store: str | Path,
+    size: int | None = None,
+    channels: int | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> ImageSet:
+    """Decode the pictures of a folder or zip into a packed store.
+
+    The store appears when it is whole. An interrupted run is gone on with, no picture being decoded
+    again; a store that already holds the source as it is now is left as it is.
+
+    Arguments:
+        source: folder or `.zip`.
+        store: folder to make; an earlier packed store there is replaced, anything else is kept.
+        size, channels: see `sources.load`.
+        workers: threads that decode (Pillow works outside Python's lock); None: one a core.
+        progress: called with the number of pictures done and their total.
+
+    Raises:
+        DataError: no usable picture, no room on the disk, or `store` is something else.
+    """
+    with contextlib.closing(list_pictures(Path(source))) as listing:
+        key = _key(listing, size, channels)
+        return _pack(listing, Path(store), key, size, channels, workers, progress)
+
+
+def _pack(
+    listing: Listing,
+    store: Path,
+    key: str,
+    size: int | None,
+    channels: int | None,
+    workers: int | None,
+    progress: Progress | None,
+) -> ImageSet:
+    store = store.absolute()
+    if is_current(store, key):
+        return open_store(store)
+    if store.exists() and not is_store(store) and not _is_empty_folder(store):
+        raise DataError(f"{store} exists and is no packed store; choose another folder")
+    folder = store.with_name(f".{store.name}.partial")
+    with _disk(store, listing), quiet_pillow(), locked(folder):
+        if not is_current(store, key):  # another process may have packed it while this one waited
+            _fill_and_publish(listing, folder, store, _plan(listing, key, size, channels), workers, progress)
+        shutil.rmtree(folder, ignore_errors=True)
+    return open_store(store)
+
+
+def _fill_and_publish(
+    listing: Listing, folder: Path, store: Path, plan: Plan, workers: int | None, progress: Progress | None
+) -> None:
+    try:
+        partial = Partial(folder, plan)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    try:
+        _fill(partial, listing, workers or cores(), progress)
+        if (partial.state == SET_ASIDE).all():
+            raise _nothing_usable(listing, partial.reasons)
+        _write_index(partial, listing)
+        partial.publish(store)
+    except (DataError, OSError):
+        partial.discard()
+        raise
+    finally:
+        partial.close()
+
+
+def _plan(listing: Listing, key: str, size: int | None, channels: int | None) -> Plan:
+    """Size and channels for sure, from the headers where they are left open."""
+    count = len(listing.names)
+    if size is not None and channels is not None:
+        return Plan(key, count, size, channels, squeeze=False)
+    sample = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64))
+    headers = [header for i in sample if (header := _header(listing, int(i)))]
+    rest = range(count) if count > len(sample) else range(0)
+    if not headers:
+        headers = [header for i in rest if (header := _header(listing, i))][:_SAMPLE]
+    if size is None and headers:
+        size = nearest_side(float(np.median([header.shorter_side for header in headers])))
+    if channels is None:
+        others = (_header(listing, i) for i in rest)
+        grey = all(header.grey for header in headers) and all(h is None or h.grey for h in others)
+        return Plan(key, count, size or _SIDES[0], 1 if grey else 3, squeeze=not grey)
+    return Plan(key, count, size or _SIDES[0], channels, squeeze=False)
+
+
+def nearest_side(side: float) -> int:
+    """The nearest of 28, 32, 64 and 128 pixels.
+
+    >>> nearest_side(40), nearest_side(4000)
+    (32, 128)
+    """
+    return min(_SIDES, key=lambda choice: abs(choice - side))
+
+
+def _header(listing: Listing, index: int) -> Header | None:
+    try:
+        with listing.open(index) as file:
+            return read_header(file)
+    except UnusableError:
+        return None
+
+
+def _fill(partial: Partial, listing: Listing, workers: int, progress: Progress | None) -> None:
+    """Decode what is still to do; the main thread alone writes, in the order of the pictures."""
+    todo = np.flatnonzero(partial.state == TODO)
+    per = int(np.clip(_CHUNK_BYTES // partial.plan.row, 1, 64))
+    chunks = (todo[start : start + per] for start in range(0, len(todo), per))
+    done = partial.plan.count - len(todo)
+    for outcomes in _in_order(chunks, lambda chunk: _decode_chunk(listing, partial.plan, chunk), workers):
+        for index, pixels, reason in outcomes:
+            if pixels is None:
+                partial.put_aside(index, reason)
+            else:
+                partial.write(index, pixels, COLOURED if _is_coloured(pixels) else GREY)
+        done += len(outcomes)
+        if progress is not None:
+            progress(done, partial.plan.count)
+
+
+def _in_order(
+    chunks: Iterator[NDArray[np.intp]], work: Callable[[NDArray[np.intp]], list[Outcome]], workers: int
+) -> Iterator[list[Outcome]]:
+    """The results in order, with no more chunks under way than keep the workers busy."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[list[Outcome]]] = deque()
+        try:
+            for chunk in chunks:
+                waiting.append(pool.submit(work, chunk))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _decode_chunk(listing: Listing, plan: Plan, chunk: NDArray[np.intp]) -> list[Outcome]:
+    return [_decode_one(listing, plan, int(index)) for index in chunk]
+
+
+def _decode_one(listing: Listing, plan: Plan, index: int) -> Outcome:
+    try:
+        with listing.open(index) as file:
+            return index, decode(file, plan.size, plan.channels), ""
+    except UnusableError as reason:
+        return index, None, str(reason)
+
+
+def _is_coloured(pixels: NDArray[np.uint8]) -> bool:
+    return pixels.shape[2] == 3 and bool((pixels != pixels[..., :1]).any())
+
+
+def _write_index(partial: Partial, listing: Listing) -> None:
+    """Close the gaps among the pixels and write what goes with them."""
+    kept = np.flatnonzero(partial.state != SET_ASIDE)
+    aside = [(listing.names[i], partial.reasons[i]) for i in sorted(partial.reasons)]
+    aside += [(item.name, item.reason) for item in listing.set_aside]
+    names = listing.names
+    if len(kept) < len(names):
+        names = Names.of(listing.names[int(i)] for i in kept)
+    partial.compact()
+    write_index(partial.folder, partial.plan.key, str(listing.origin), names, aside)
+
+
+def _nothing_usable(listing: Listing, reasons: dict[int, str]) -> DataError:
+    first = min(reasons)
+    return DataError(
+        f"{listing.origin} holds no usable picture: {len(reasons):,} set aside, "
+        f"the first is {listing.names[first]} ({reasons[first]})"
+    )
+
+
+@contextlib.contextmanager
+def _disk(store: Path, listing: Listing) -> Iterator[None]:
+    """Turn what the disk refuses into one line that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        what = (error.strerror or str(error)).lower()
+        if error.errno in _FULL:
+            raise DataError(
+                f"no room for {len(listing.names):,} packed pictures in {store.parent} ({what}): "
+                "free some, ask for a smaller size, or choose another folder; "
+                "nothing was left behind"
+            ) from error
+        raise DataError(f"{store.parent} cannot be written to ({what}): choose another folder") from error
+
+
+@contextlib.contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Without Pillow's warnings: what matters in them becomes a reason to set a file aside."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _key(listing: Listing, size: int | None, channels: int | None) -> str:
+    """What a store is known by: the source's place and state, and how it is packed."""
+    text = f"{VERSION}\0{listing.origin.resolve()}\0{listing.key}\0{size}\0{channels}"
+    return sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _cache() -> Path:
+    from pooch.utils import os_cache
+
+    return Path(os_cache("elastic-infogan")) / "packed"

@@ -1,0 +1,232 @@
+"""A packed store while it is being filled: beside its final place, resumable, renamed when whole."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elastic_infogan.data.store import write_json
+
+__all__ = ["COLOURED", "GREY", "SET_ASIDE", "TODO", "Partial", "Plan", "locked"]
+
+TODO, GREY, COLOURED, SET_ASIDE = 0, 1, 2, 3
+"""states of a picture"""
+
+_HEADER = 128
+"""bytes before the pixels in a `.npy` file of up to 10^30 images"""
+_BUFFER = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is packed and how; a partial store is only gone on with under the same plan."""
+
+    key: str
+    count: int
+    size: int
+    channels: int
+    squeeze: bool
+    """keep one channel if no picture turns out to be coloured"""
+
+    @property
+    def row(self) -> int:
+        """Bytes of one image."""
+        return self.size * self.size * self.channels
+
+    @property
+    def bytes(self) -> int:
+        """Of all images together."""
+        return _HEADER + self.count * self.row
+
+
+class Partial:
+    """The folder of a store that is not whole yet; `state` (N,) tells what became of each picture.
+
+    Pixels are written, never mapped: on a full disk a write fails with an error that can be told, a
+    mapped page kills the process.
+    """
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self.folder = folder
+        self.plan = plan
+        if not self._resumable():
+            self._start()
+        self._pixels = (folder / "images.npy").open("r+b", buffering=0)
+        self._states = (folder / "state").open("r+b", buffering=0)
+        self.state = np.fromfile(folder / "state", np.uint8)
+        self.reasons = self._read_reasons()
+
+    def _resumable(self) -> bool:
+        try:
+            known = json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))
+            length = (self.folder / "state").stat().st_size
+        except (OSError, ValueError):
+            return False
+        return bool(
+            known == asdict(self.plan)
+            and length == self.plan.count
+            and not (self.folder / "compacting").exists()
+        )
+
+    def _start(self) -> None:
+        for path in self.folder.iterdir():
+            path.unlink()
+        shape = (self.plan.count, self.plan.size, self.plan.size, self.plan.channels)
+        with (self.folder / "images.npy").open("wb") as file:
+            file.write(_npy_header(shape))
+            file.flush()
+            _reserve(file.fileno(), self.plan.bytes)
+        (self.folder / "state").write_bytes(bytes(self.plan.count))
+        write_json(self.folder / "plan.json", asdict(self.plan))
+
+    def _read_reasons(self) -> dict[int, str]:
+        path = self.folder / "reasons.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        whole = (json.loads(line) for line in lines if line.endswith("\n"))
+        return {int(index): str(reason) for index, reason in whole if self.state[index] == SET_ASIDE}
+
+    def write(self, index: int, pixels: NDArray[np.uint8], state: int) -> None:
+        """Keep one decoded picture."""
+        _write_at(self._pixels, pixels.tobytes(), _HEADER + index * self.plan.row)
+        self._mark(index, state)
+
+    def put_aside(self, index: int, reason: str) -> None:
+        """Keep the reason why a file is not used."""
+        with (self.folder / "reasons.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps([index, reason]) + "\n")
+        self.reasons[index] = reason
+        self._mark(index, SET_ASIDE)
+
+    def _mark(self, index: int, state: int) -> None:
+        _write_at(self._states, bytes([state]), index)
+        self.state[index] = state
+
+    def compact(self) -> None:
+        """Close the gaps of what was set aside, and keep one channel if all turned out to be grey."""
+        kept = np.flatnonzero(self.state != SET_ASIDE)
+        grey = self.plan.squeeze and not (self.state == COLOURED).any()
+        channels = 1 if grey else self.plan.channels
+        if (len(kept), channels) == (self.plan.count, self.plan.channels):
+            return
+        (self.folder / "compacting").touch()  # rows move within the file: a crash here means to start anew
+        per, start = max(1, _BUFFER // self.plan.row), 0
+        for first in range(0, self.plan.count, per):
+            start += self._move(first, min(first + per, self.plan.count), start, channels)
+        row = self.plan.size * self.plan.size * channels
+        self._pixels.truncate(_HEADER + len(kept) * row)
+        _write_at(self._pixels, _npy_header((len(kept), self.plan.size, self.plan.size, channels)), 0)
+
+    def _move(self, first: int, last: int, start: int, channels: int) -> int:
+        """Write the rows kept of `first` … `last` − 1 from row `start` on; their number."""
+        self._pixels.seek(_HEADER + first * self.plan.row)
+        data = np.frombuffer(_read(self._pixels, (last - first) * self.plan.row), np.uint8)
+        block = data.reshape(last - first, -1, self.plan.channels)
+        block = block[self.state[first:last] != SET_ASIDE, :, :channels]
+        _write_at(self._pixels, block.tobytes(), _HEADER + start * self.plan.size**2 * channels)
+        return len(block)
+
+    def publish(self, store: Path) -> None:
+        """Make the folder the store, in the place of an earlier one if there is any."""
+        os.fsync(self._pixels.fileno())
+        self.close()
+        for name in ("state", "reasons.jsonl", "compacting", "plan.json"):
+            (self.folder / name).unlink(missing_ok=True)
+        earlier = store.with_name(f".{store.name}.earlier-{os.getpid()}")
+        if store.exists():
+            store.rename(earlier)
+        self.folder.rename(store)
+        shutil.rmtree(earlier, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove everything written so far."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Close the files; what is done stays done. More than once does no harm."""
+        self._pixels.close()
+        self._states.close()
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make a folder and hold it alone: of several processes that pack the same source, one does."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = _lock(folder)
+        if descriptor is None or _is_open(folder, descriptor):
+            break
+        os.close(descriptor)  # whoever held it has renamed or removed the folder
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _lock(folder: Path) -> int | None:
+    try:
+        import fcntl
+    except ImportError:  # no such locks here: two packers at once would both do the work
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        time.sleep(0.01)
+        return _lock_again(folder)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _lock_again(folder: Path) -> int | None:
+    folder.mkdir(parents=True, exist_ok=True)
+    return _lock(folder)
+
+
+def _is_open(folder: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    """The header of a `.npy` file of uint8, of one length whatever the shape."""
+    header = io.BytesIO()
+    description = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, description)
+    if len(header.getvalue()) != _HEADER:
+        raise AssertionError(f"numpy writes a header of {len(header.getvalue())} bytes for {shape}")
+    return header.getvalue()
+
+
+def _reserve(descriptor: int, length: int) -> None:
+    """Take the room on the disk now, so that a lack of it shows before anything is decoded."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, length)
+    else:
+        os.ftruncate(descriptor, length)
+
+
+def _read(file: io.FileIO, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length and (more := file.read(length - len(data))):
+        data += more
+    return bytes(data)
+
+
+def _write_at(file: io.FileIO, data: bytes, offset: int) -> None:
+    file.seek(offset)
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
