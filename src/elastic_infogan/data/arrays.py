@@ -41,7 +41,7 @@ def read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    if "pickle" in str(error) or "Object arrays" in str(error):
+    if "pickle" in str(error) or "Python objects" in str(error):
         return DataError(
             f"{path} holds pickled Python objects, which are never loaded: "
             "save one uint8 array of shape (N, H, W) or (N, H, W, C)"

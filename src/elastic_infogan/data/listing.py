@@ -16,6 +16,7 @@ from typing import BinaryIO
 from elastic_infogan.data.images import SetAside
 from elastic_infogan.data.names import Names
 from elastic_infogan.data.pictures import UnusableError
+from elastic_infogan.data.store import is_store
 from elastic_infogan.errors import DataError
 
 __all__ = ["Listing", "list_folder", "list_zip"]
@@ -91,7 +92,8 @@ class Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """Walk a folder and all below it; links to folders are followed unless they lead back up.
+    """Walk a folder and all below it; links to folders are followed unless they lead back up; packed
+    stores are passed over.
 
     Raises:
         DataError: the folder cannot be read.
@@ -139,7 +141,7 @@ def _walk(
         if stat.S_ISREG(status.st_mode):
             yield name, status
         elif stat.S_ISDIR(status.st_mode):
-            if (status.st_dev, status.st_ino) not in above:
+            if (status.st_dev, status.st_ino) not in above and not is_store(Path(entry.path)):
                 below = (*above, (status.st_dev, status.st_ino))
                 yield from _walk(Path(entry.path), f"{name}/", below, aside)
         else:

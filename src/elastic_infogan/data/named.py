@@ -120,7 +120,7 @@ def _fetch(name: str) -> list[Path]:
     published = _PUBLISHED[name]
     registry = {file: f"md5:{md5}" for file, md5 in zip(_FILES, published.md5, strict=True)}
     cache = os_cache("elastic-infogan") / name
-    keeper = create(cache, published.url, registry=registry, retry_if_failed=2)
+    keeper = create(cache, published.url, registry=registry, retry_if_failed=1)
     try:
         return [Path(keeper.fetch(file)) for file in _FILES]
     except (OSError, ValueError) as error:

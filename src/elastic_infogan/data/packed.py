@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
+import functools
 import re
 import shutil
-import warnings
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.listing import Listing, list_folder, list_zip
 from elastic_infogan.data.names import Names
+from elastic_infogan.data.parallel import cores, in_order, quiet_pillow
 from elastic_infogan.data.partial import COLOURED, GREY, SET_ASIDE, TODO, Partial, Plan, locked
 from elastic_infogan.data.pictures import Header, UnusableError, decode, read_header
 from elastic_infogan.data.store import VERSION, is_current, is_store, open_store, write_index
 from elastic_infogan.errors import DataError
 
-__all__ = ["cores", "list_pictures", "load_packed", "nearest_side", "pack", "quiet_pillow"]
+__all__ = ["list_pictures", "load_packed", "nearest_side", "pack"]
 
 _SIDES = (28, 32, 64, 128)
 _SAMPLE = 1_000
@@ -48,8 +45,8 @@ def list_pictures(source: Path) -> Listing:
     listing = list_folder(source) if source.is_dir() else list_zip(source)
     if len(listing.names):
         return listing
-    aside = f"; set aside: {listing.set_aside[0].name} ({listing.set_aside[0].reason})"
-    raise DataError(f"{source} holds no pictures{aside if listing.set_aside else ''}")
+    aside = "".join(f"; {item.name}: {item.reason}" for item in listing.set_aside[:1])
+    raise DataError(f"{source} holds no pictures{aside}")
 
 
 def load_packed(
@@ -175,7 +172,8 @@ def _fill(partial: Partial, listing: Listing, workers: int, progress: Progress |
     per = int(np.clip(_CHUNK_BYTES // partial.plan.row, 1, 64))
     chunks = (todo[start : start + per] for start in range(0, len(todo), per))
     done = partial.plan.count - len(todo)
-    for outcomes in _in_order(chunks, lambda chunk: _decode_chunk(listing, partial.plan, chunk), workers):
+    decode_chunk = functools.partial(_decode_chunk, listing, partial.plan)
+    for outcomes in in_order(decode_chunk, chunks, workers):
         for index, pixels, reason in outcomes:
             if pixels is None:
                 partial.put_aside(index, reason)
@@ -184,23 +182,6 @@ def _fill(partial: Partial, listing: Listing, workers: int, progress: Progress |
         done += len(outcomes)
         if progress is not None:
             progress(done, partial.plan.count)
-
-
-def _in_order(
-    chunks: Iterator[NDArray[np.intp]], work: Callable[[NDArray[np.intp]], list[Outcome]], workers: int
-) -> Iterator[list[Outcome]]:
-    """The results in order, with no more chunks under way than keep the workers busy."""
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[list[Outcome]]] = deque()
-        try:
-            for chunk in chunks:
-                waiting.append(pool.submit(work, chunk))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _decode_chunk(listing: Listing, plan: Plan, chunk: NDArray[np.intp]) -> list[Outcome]:
@@ -253,20 +234,6 @@ def _disk(store: Path, listing: Listing) -> Iterator[None]:
                 "nothing was left behind"
             ) from error
         raise DataError(f"{store.parent} cannot be written to ({what}): choose another folder") from error
-
-
-@contextlib.contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Without Pillow's warnings: what matters in them becomes a reason to set a file aside."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.filterwarnings("ignore", module="PIL")
-        yield
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _key(listing: Listing, size: int | None, channels: int | None) -> str:

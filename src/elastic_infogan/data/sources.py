@@ -22,7 +22,7 @@ from elastic_infogan.data.packed import load_packed
 from elastic_infogan.data.store import is_store, open_store
 from elastic_infogan.errors import DataError
 
-__all__ = ["from_array", "known_classes", "load"]
+__all__ = ["from_array", "holds_pictures", "known_classes", "load"]
 
 Progress = Callable[[int, int], None]
 """called with the number of pictures done and their total"""
@@ -114,9 +114,21 @@ def _read(
         return replace(stored, images=fit_images(stored.images, size, channels))
     if (given := _read_arrays(path)) is not None:
         return from_array(*given, size=size, channels=channels, origin=origin)
-    if path.is_dir() or path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
+    if _is_folder_or_zip(path):
         return load_packed(path, size, channels, None if store is None else Path(store), progress)
     raise DataError(f"{origin} is no folder, .zip, .npy, .npz or IDX file; for a picture, name its folder")
+
+
+def holds_pictures(source: str | Path) -> bool:
+    """Whether a source is a folder or zip of single pictures rather than arrays or a packed store."""
+    path = Path(source).expanduser()
+    if str(source) in NAMES or is_store(path) or not _is_folder_or_zip(path):
+        return False
+    return path.suffix.lower() != ".npz" and not (path.is_dir() and find_idx(path))
+
+
+def _is_folder_or_zip(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)
 
 
 def _read_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None] | None:
