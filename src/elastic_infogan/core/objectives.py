@@ -1,0 +1,113 @@
+"""Each phase's named loss terms, and the table of which parameters each term updates.
+
+`V_InfoGAN(D, G, Q, p) + lambda_2 L_ntxent(Q)` (Elastic-InfoGAN, equation 6) is played in phases. A phase
+computes its terms with exactly the groups of `UPDATES` requiring gradients, so that no gradient is
+computed that no optimiser uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elastic_infogan.core import functional
+from elastic_infogan.core.model import GROUPS, ElasticInfoGAN, Latent
+
+__all__ = ["contrast", "discriminator_terms", "generator_terms", "learning", "self_labelling", "update_table"]
+
+
+def update_table(
+    q: str, *, q_trains_trunk: bool, learned_prior: bool, information_trains_q: bool
+) -> Mapping[str, frozenset[str]]:
+    """Loss term -> parameter groups that it updates.
+
+    The published formula lets Q's terms train everything that Q reads. The published code trains the
+    trunk for D alone, which is what `q = "trunk"` means unless `q_trains_trunk` is set.
+    """
+    what_q_reads = {"trunk"} if q == "trunk" and q_trains_trunk else set()
+    q_groups = frozenset({"encoder", "q_head"} | what_q_reads)
+    informed = q_groups if information_trains_q else frozenset()
+    prior = frozenset({"prior"} if learned_prior else set())
+    return {
+        "adversarial_d": frozenset({"trunk", "discriminator"}),
+        "adversarial_g": frozenset({"generator"}) | prior,
+        "information": frozenset({"generator"}) | informed | prior,
+        "information_continuous": frozenset({"generator"}) | q_groups | prior,
+        "contrast": q_groups - {"q_head"},
+        "self_labelling": q_groups,
+    }
+
+
+@contextmanager
+def learning(model: ElasticInfoGAN, groups: frozenset[str]) -> Iterator[None]:
+    """Within the block the parameters of `groups` require gradients, and no others do."""
+    for name in GROUPS:
+        for parameter in model.group(name):
+            parameter.requires_grad_(name in groups)
+    yield
+
+
+def discriminator_terms(
+    model: ElasticInfoGAN, real: Tensor, real_code: Tensor, fake: Tensor, code: Tensor
+) -> dict[str, Tensor]:
+    """`adversarial_d` for images `(N, C, H, W)`; codes `(N, K)` reach a conditional D only.
+
+    Real and fake pass apart, so that batch normalisation sees each population by itself.
+    """
+    on_real = model.discriminator(real, real_code)
+    on_fake = model.discriminator(fake, code)
+    return {"adversarial_d": functional.non_saturating_discriminator_loss(on_real, on_fake)}
+
+
+def generator_terms(model: ElasticInfoGAN, latent: Latent, fake: Tensor, target: str) -> dict[str, Tensor]:
+    """`adversarial_g`, `information` and, with continuous codes, `information_continuous`.
+
+    Arguments:
+        latent: what the images were generated from.
+        fake: generated images with their graph, `(N, C, H, W)`.
+        target: `argmax` makes Q recover the index of the code, so that p learns through G alone (the
+            published code); `sample` makes it recover the relaxed code, so that p learns here too.
+    """
+    hidden = model.discriminator.trunk(fake)
+    q = model.q_of(hidden if model.spec.q == "trunk" else fake)
+    code = latent.code.relaxed if target == "sample" else F.one_hot(latent.code.index, model.n_classes)
+    terms = {
+        "adversarial_g": functional.non_saturating_generator_loss(
+            model.discriminator.judge(hidden, latent.code.value)
+        ),
+        "information": functional.categorical_mutual_information_loss(q.logits, code),
+    }
+    if model.spec.continuous:
+        terms["information_continuous"] = functional.gaussian_mutual_information_loss(
+            q.mean, q.log_variance, latent.continuous
+        )
+    return terms
+
+
+def contrast(
+    anchors: Tensor, views: Tensor, temperature: float, negatives: bool, candidates: Tensor | None
+) -> Tensor:
+    """NT-Xent, or with `negatives` off the attraction of positive pairs alone; features `(N, F)` each."""
+    if negatives:
+        return functional.nt_xent(anchors, views, temperature, candidates)
+    return functional.positive_pair_loss(anchors, views)
+
+
+def self_labelling(labels: Tensor, logits: Tensor, confidence: float) -> Tensor:
+    """Cross-entropy of Q on a view against its own confident answer on the image.
+
+    Sohn et al., FixMatch (NeurIPS 2020), equation 4, without any given label; SCAN's self-labelling
+    (Van Gansbeke et al., ECCV 2020).
+
+    Arguments:
+        labels: posterior on the untouched images, `(N, K)`, without a graph.
+        logits: for a view of each, `(N, K)`.
+        confidence: images whose largest posterior is below it do not count.
+    """
+    top, index = labels.max(dim=1)
+    loss = F.cross_entropy(logits.float(), index, reduction="none")
+    return torch.where(top >= confidence, loss, 0.0).mean()

@@ -1,0 +1,51 @@
+"""Batches for training: uint8 images on the device, or gathered from a memory-mapped store."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["ImageBatches"]
+
+
+class ImageBatches:
+    """Random batches of one image set, drawn with replacement from the default generator.
+
+    Drawing with replacement keeps nothing between batches but the generator's state, so that a resumed
+    run sees the same images; for sets much larger than a batch it differs from epochs only in that an
+    image may come twice before another has come once.
+
+    Arguments:
+        images: uint8 `(N, H, W, C)`, in memory or memory-mapped.
+        device: where batches are wanted.
+        resident: bytes up to which all images are kept on the device; larger sets stay where they are.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], device: torch.device, resident: int = 2**30) -> None:
+        self.source = images
+        self.device = device
+        self.on_device: Tensor | None = None
+        if images.nbytes <= resident:
+            self.on_device = (
+                torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).contiguous().to(device)
+            )
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def gather(self, indices: Tensor) -> Tensor:
+        """Images at `indices` (n,) as uint8 `(n, C, H, W)` on the device."""
+        if self.on_device is not None:
+            return self.on_device[indices.to(self.device)]
+        # Sorted indices turn random reads of the mapped file into a single sweep; the order is put back.
+        order = torch.argsort(indices)
+        rows = torch.from_numpy(self.source[indices[order].cpu().numpy()])
+        images = torch.empty_like(rows)
+        images[order.cpu()] = rows
+        return images.permute(0, 3, 1, 2).contiguous().to(self.device)
+
+    def draw(self, n: int) -> Tensor:
+        """`n` random images, uint8 `(n, C, H, W)` on the device."""
+        return self.gather(torch.randint(len(self), (n,)))

@@ -1,0 +1,151 @@
+"""Identity-preserving views: batched random transformations of uint8 images on their device."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from kornia.geometry.transform import warp_affine, warp_perspective
+from torch import Tensor
+
+__all__ = ["IdentityViews", "affine_matrices", "to_range", "vary_thickness"]
+
+
+def to_range(images: Tensor) -> Tensor:
+    """uint8 in 0 ... 255 to float32 in [-1, 1], the range of the generator's tanh; any shape."""
+    return images.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def _uniform(n: int, spread: float, device: torch.device) -> Tensor:
+    return torch.empty(n, device=device).uniform_(-spread, spread)
+
+
+def affine_matrices(
+    n: int,
+    size: int,
+    device: torch.device,
+    *,
+    rotate: float,
+    zoom: float,
+    translate: float,
+    shear: float,
+    stretch: float,
+) -> Tensor:
+    """`n` random affine maps about the image's centre, in pixels, `(n, 2, 3)`.
+
+    Arguments:
+        size: side of the square image in pixels.
+        rotate, shear: largest angle in degrees either way.
+        zoom, stretch: largest relative change of the size and of the ratio of width to height.
+        translate: largest shift as a fraction of the side.
+    """
+    angle = _uniform(n, math.radians(rotate), device)
+    slant = torch.tan(_uniform(n, math.radians(shear), device))
+    scale = 1 + _uniform(n, zoom, device)
+    ratio = torch.exp(_uniform(n, math.log1p(stretch), device))
+    wide, high = scale * ratio.sqrt(), scale / ratio.sqrt()
+    cos, sin = angle.cos(), angle.sin()
+    linear = torch.stack(
+        [cos * wide, cos * slant * high - sin * high, sin * wide, sin * slant * high + cos * high], 1
+    )
+    linear = linear.view(n, 2, 2)
+    centre = torch.full((2, 1), (size - 1) / 2, device=device)
+    shift = torch.stack([_uniform(n, translate * size, device) for _ in range(2)], 1)[..., None]
+    return torch.cat([linear, centre + shift - linear @ centre], 2)
+
+
+def _dilate(images: Tensor) -> Tensor:
+    """3x3 maximum of `(N, C, H, W)`, one direction at a time; on uint8 far cheaper than max pooling."""
+    wide = images.clone()
+    torch.maximum(wide[..., 1:], images[..., :-1], out=wide[..., 1:])
+    torch.maximum(wide[..., :-1], images[..., 1:], out=wide[..., :-1])
+    high = wide.clone()
+    torch.maximum(high[..., 1:, :], wide[..., :-1, :], out=high[..., 1:, :])
+    torch.maximum(high[..., :-1, :], wide[..., 1:, :], out=high[..., :-1, :])
+    return high
+
+
+def vary_thickness(images: Tensor, strength: float) -> Tensor:
+    """Blend each image with its 3x3 maximum or minimum, so that stroke width is no longer the same.
+
+    Arguments:
+        images: uint8 `(N, C, H, W)`.
+        strength: largest weight of the filtered image, 0 ... 1; maximum or minimum is a fair coin.
+
+    Returns:
+        float32 `(N, C, H, W)` in 0 ... 255.
+    """
+    n = len(images)
+    amount = torch.empty(n, 1, 1, 1, device=images.device).uniform_(0, strength)
+    # A negative is the image whose maximum is the minimum: one filter serves both directions.
+    flip = torch.randint(0, 2, (n, 1, 1, 1), device=images.device, dtype=torch.uint8) * 255
+    filtered = _dilate(images ^ flip) ^ flip
+    return torch.lerp(images.float(), filtered.float(), amount)
+
+
+class IdentityViews:
+    """The family delta of Elastic-InfoGAN, section 3.3: what a view varies cannot become the class.
+
+    Arguments: ranges of uniform draws, 0 leaves a property alone.
+        rotate, shear: degrees either way.
+        zoom, stretch: relative size and ratio of width to height, either way.
+        translate, corners: fraction of the image; `corners` moves each corner by itself (perspective).
+        thickness: largest blend with the 3x3 maximum or minimum.
+        mirror: flip left and right at random.
+        colour: largest relative change of brightness, contrast and (three channels) saturation.
+    """
+
+    def __init__(
+        self,
+        *,
+        rotate: float = 0.0,
+        zoom: float = 0.0,
+        translate: float = 0.0,
+        shear: float = 0.0,
+        stretch: float = 0.0,
+        corners: float = 0.0,
+        thickness: float = 0.0,
+        mirror: bool = False,
+        colour: float = 0.0,
+    ) -> None:
+        self.affine = {
+            "rotate": rotate,
+            "zoom": zoom,
+            "translate": translate,
+            "shear": shear,
+            "stretch": stretch,
+        }
+        self.corners, self.thickness, self.mirror, self.colour = corners, thickness, mirror, colour
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """A random view of each image: uint8 `(N, C, H, W)` to float32 in [-1, 1] of the same shape."""
+        views = vary_thickness(images, self.thickness) if self.thickness else images.float()
+        views = self._warp(views / 127.5 - 1)
+        if self.mirror:
+            flip = torch.rand(len(views), 1, 1, 1, device=views.device) < 0.5
+            views = torch.where(flip, views.flip(3), views)
+        return self._recolour(views) if self.colour else views
+
+    def _warp(self, images: Tensor) -> Tensor:
+        n, size = len(images), images.shape[-1]
+        matrices = affine_matrices(n, size, images.device, **self.affine)
+        if not self.corners:
+            return warp_affine(images, matrices, (size, size), padding_mode="border", align_corners=True)
+        bottom = torch.tensor([0.0, 0.0, 1.0], device=images.device).expand(n, 1, 3).clone()
+        # Small entries in the last row displace corners; their unit is 1 / pixel.
+        bottom[:, 0, :2] = torch.empty(n, 2, device=images.device).uniform_(-1, 1) * (2 * self.corners / size)
+        homography = torch.cat([matrices, bottom], 1)
+        return warp_perspective(images, homography, (size, size), padding_mode="border", align_corners=True)
+
+    def _recolour(self, images: Tensor) -> Tensor:
+        n, device = len(images), images.device
+        brightness, contrast, saturation = (
+            _uniform(n, self.colour, device).view(n, 1, 1, 1) for _ in range(3)
+        )
+        mean = images.mean((1, 2, 3), keepdim=True)
+        images = mean + (images - mean) * (1 + contrast) + brightness
+        if images.shape[1] == 3:
+            grey = images.mean(1, keepdim=True)
+            images = grey + (images - grey) * (1 + saturation)
+        return images.clamp(-1, 1)

@@ -1,0 +1,94 @@
+"""Saving and restoring all of a training state, bit for bit, as one safetensors file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.optim import Adam
+
+from elastic_infogan.errors import RunError, TrainingError
+from elastic_infogan.training.run import Run, read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from elastic_infogan.training.loop import State
+
+__all__ = ["restore", "save"]
+
+
+def save(state: State, run: Run) -> None:
+    """Replace the checkpoint of `run` by `state`.
+
+    Raises:
+        TrainingError: if a weight is not finite; the checkpoint that is there stays.
+        RunError: if it cannot be written; likewise.
+    """
+    tensors = {f"model/{n}": t for n, t in state.model.state_dict().items()}
+    if not all(bool(torch.isfinite(t).all()) for t in tensors.values()):
+        raise TrainingError(
+            f"weights became NaN or infinite by step {state.step}: the last good checkpoint is kept; "
+            "lower the learning rates (--optimiser.…-learning-rate) or try another --seed"
+        )
+    tensors |= {f"average/{n}": t for n, t in state.average.state_dict().items()}
+    for name, optimiser in state.optimisers.items():
+        tensors |= {f"optimiser/{name}/{key}": t for key, t in _moments(optimiser).items()}
+    tensors["random/cpu"] = torch.get_rng_state()
+    if state.fabric.device.type == "cuda":
+        tensors["random/cuda"] = torch.cuda.get_rng_state(state.fabric.device)
+    write_tensors(
+        run.checkpoint, tensors, {"step": state.step, "seconds": state.seconds, "stage": state.stage}
+    )
+
+
+def restore(state: State, run: Run) -> None:
+    """Continue `state` from the checkpoint of `run`.
+
+    Raises:
+        RunError: if the checkpoint is damaged, of another program or of other networks.
+    """
+    tensors, scalars = read_tensors(run.checkpoint)
+    try:
+        state.model.load_state_dict(_under(tensors, "model/"))
+        state.average.load_state_dict(_under(tensors, "average/"))
+        for name, optimiser in state.optimisers.items():
+            _set_moments(optimiser, _under(tensors, f"optimiser/{name}/"))
+        state.step, state.seconds, state.stage = scalars["step"], scalars["seconds"], scalars["stage"]
+        torch.set_rng_state(tensors["random/cpu"])
+    except (RuntimeError, KeyError) as error:
+        raise RunError(
+            f"{run.checkpoint} does not fit the settings of this run: {str(error).splitlines()[0]}"
+        ) from error
+    if "random/cuda" in tensors and state.fabric.device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["random/cuda"], state.fabric.device)
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _parameters(optimiser: Adam) -> list[Tensor]:
+    return [p for group in optimiser.param_groups for p in group["params"]]
+
+
+def _moments(optimiser: Adam) -> dict[str, Tensor]:
+    moments: dict[str, Tensor] = {}
+    for i, parameter in enumerate(_parameters(optimiser)):
+        moments |= {f"{i}/{key}": t for key, t in optimiser.state.get(parameter, {}).items()}
+    return moments
+
+
+def _set_moments(optimiser: Adam, moments: dict[str, Tensor]) -> None:
+    for i, parameter in enumerate(_parameters(optimiser)):
+        of_parameter: dict[str, Any] = {}
+        for key, value in _under(moments, f"{i}/").items():
+            # The fused kernel walks parameter and moments in memory order, so that strides must agree.
+            like = (
+                torch.empty_like(parameter, requires_grad=False) if value.shape == parameter.shape else None
+            )
+            # Its step counter is a scalar, which lives beside the parameter.
+            of_parameter[key] = (
+                value.to(parameter.device) if key == "step" or like is None else like.copy_(value)
+            )
+        if of_parameter:
+            optimiser.state[parameter] = of_parameter

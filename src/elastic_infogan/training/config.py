@@ -1,0 +1,327 @@
+"""Every setting, declared once: frozen dataclasses whose fields carry their unit and reason."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from elastic_infogan.errors import ConfigError
+
+__all__ = [
+    "Adversary",
+    "Config",
+    "Contrast",
+    "Information",
+    "Latent",
+    "Networks",
+    "Optimiser",
+    "Prior",
+    "Schedule",
+    "SelfLabelling",
+    "Views",
+    "flatten",
+    "from_toml",
+    "overlay",
+    "to_toml",
+]
+
+
+@dataclass(frozen=True)
+class Latent:
+    """What goes into the generator besides the class code."""
+
+    noise: int = 62
+    """dimensions of z ~ N(0, I)"""
+    continuous: int = 0
+    """continuous codes, uniform on [-1, 1], each with its own mutual information term"""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Shape of the three networks; the image size decides their depth."""
+
+    q: Literal["trunk", "encoder"] = "encoder"
+    """what Q reads: the discriminator's trunk, or an encoder of its own that D never shapes"""
+    q_trains_trunk: bool = False
+    """with q = trunk: let MI and NT-Xent train the trunk too (the paper's formula; its code did not)"""
+    generator_width: int = 64
+    """channels of the generator's last hidden layer; doubled at each halving of the resolution"""
+    generator_hidden: int = 0
+    """units of a hidden layer between latent and first feature map; 0 leaves it out"""
+    discriminator_width: int = 64
+    """channels of the discriminator's first layer; doubled at each halving of the resolution"""
+    discriminator_hidden: int = 0
+    """units of the hidden layer after D's convolutions; 0 leaves it out"""
+    encoder_width: int = 16
+    """channels of Q's own encoder's first layer"""
+    features: int = 128
+    """units of Q's penultimate layer, on which NT-Xent acts"""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The class prior p and its Gumbel-Softmax samples."""
+
+    learned: bool = True
+    """train p; otherwise it stays uniform"""
+    samples: Literal["soft", "straight-through", "hard"] = "straight-through"
+    """what the generator is given: a relaxed code, one-hot with a relaxed gradient, or one-hot"""
+    temperature: float = 0.5
+    """Gumbel-Softmax temperature tau at the start"""
+    temperature_end: float = 0.5
+    """tau at the end of the budget; geometric in between, constant when equal"""
+    learning_rate: float = 2e-4
+    """Adam step on the logits: with the reference's 2e-4 one nat takes 5,000 steps"""
+    posterior_rate: float = 0.0
+    """pull of p towards the mean of Q's posterior on each real batch (EM with forgetting), per step"""
+    floor: float = 0.0
+    """smallest class probability kept, as a fraction of uniform; keeps rare codes alive"""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """NT-Xent on Q's penultimate features: lambda_2 and its kind."""
+
+    weight: float = 1.0
+    """lambda_2"""
+    temperature: float = 0.5
+    """tau prime"""
+    negatives: bool = True
+    """False keeps only the attraction of positive pairs (the paper's ablation)"""
+    pairs: Literal["original-view", "two-views"] = "two-views"
+    """contrast the untouched image with a view, or two views with each other"""
+
+
+@dataclass(frozen=True)
+class Information:
+    """The mutual information bound between codes and generated images."""
+
+    weight: float = 1.0
+    """lambda_1 for the class code"""
+    continuous_weight: float = 0.1
+    """lambda_1 for the continuous codes"""
+    trains_q: bool = True
+    """let generated images train Q; otherwise the bound trains G and the prior alone"""
+    target: Literal["argmax", "sample"] = "argmax"
+    """what Q must recover: the argmax of the code, or the relaxed code itself, which lets p learn too"""
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """Adam for each group of parameters."""
+
+    discriminator_learning_rate: float = 2e-4
+    """step for D and its trunk"""
+    generator_learning_rate: float = 1e-3
+    """step for G"""
+    encode_learning_rate: float = 2e-3
+    """step for Q's encoder while it learns alone"""
+    q_learning_rate: float = 5e-4
+    """step for Q afterwards: its head and, where it has one, its encoder"""
+    beta1: float = 0.5
+    """decay of the first moment for D and G"""
+    q_beta1: float = 0.9
+    """decay of the first moment for Q"""
+    beta2: float = 0.999
+    """decay of the second moment"""
+    decay: float = 0.4
+    """last fraction of each stage over which learning rates fall linearly to zero"""
+    fused: bool = True
+    """use the fused kernel where the device has one"""
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """The game between G and D."""
+
+    conditional: bool = True
+    """D also judges whether image and code belong together; real codes come from Q"""
+    ema: float = 0.995
+    """decay per step of the averaged generator that is saved; 0 saves the last one"""
+
+
+@dataclass(frozen=True)
+class SelfLabelling:
+    """Q taught by its own confident answers (recipe elastic)."""
+
+    weight: float = 1.0
+    """weight of the cross-entropy between Q's answer on one view and its label from another"""
+    confidence: float = 0.9
+    """posterior from which an answer counts as a label"""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Fractions of the budget given to what happens before the adversarial game."""
+
+    encode: float = 0.25
+    """NT-Xent alone trains Q's encoder; 0 starts with the game"""
+    refine: float = 0.1
+    """self-labelling trains Q after its head and the prior came from a mixture on the features"""
+    encode_batch: int = 128
+    """images in a step before the game"""
+    q_interval: int = 4
+    """adversarial steps between two in which real images train Q"""
+
+
+@dataclass(frozen=True)
+class Views:
+    """Identity-preserving transformations: ranges of uniform draws."""
+
+    rotate: float = 15.0
+    """degrees either way"""
+    zoom: float = 0.15
+    """relative size either way"""
+    translate: float = 0.08
+    """fraction of the image either way"""
+    shear: float = 15.0
+    """degrees of slant either way"""
+    stretch: float = 0.1
+    """relative change of the ratio of width to height either way"""
+    corners: float = 0.0
+    """displacement of each corner, as a fraction of the image"""
+    thickness: float = 1.0
+    """largest blend with the 3x3 maximum- or minimum-filtered image; 0 leaves stroke width alone"""
+    mirror: bool = False
+    """flip left and right at random; never for digits and letters"""
+    colour: float = 0.0
+    """strength of brightness, contrast and saturation changes"""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole training run, resolved; saved as `config.toml` before step 0."""
+
+    source: str = ""
+    """what to train on: mnist, fashion-mnist, digits, a folder, a zip, .npy/.npz or IDX"""
+    recipe: str = "elastic"
+    """the named settings that this run starts from"""
+    classes: int | None = None
+    """number of class codes K"""
+    seed: int = 0
+    """seed of every random draw"""
+    minutes: float | None = None
+    """budget as training time; packing and start-up do not count"""
+    steps: int | None = None
+    """budget as optimisation steps: the same seed then gives the same weights"""
+    size: int | None = None
+    """side of the square images in pixels; chosen from the data when left out"""
+    labels: str | None = None
+    """CSV file `image,label`; read by evaluate and the oracle recipes, never by training"""
+    imbalance: str | None = None
+    """draw an imbalanced subset: random:SEED, longtail:RATIO:SEED, 6300,1585,... or FILE.npy:ROW"""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """where to compute"""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """bf16 where the device has it, otherwise fp32"""
+    devices: int = 1
+    """processes on this machine, one a device"""
+    nodes: int = 1
+    """machines"""
+    batch: int = 128
+    """images in an adversarial step, over all devices"""
+    interval: float = 15.0
+    """seconds between lines of stats.jsonl, and four times that between sample grids and checkpoints"""
+    latent: Latent = field(default_factory=Latent)
+    networks: Networks = field(default_factory=Networks)
+    prior: Prior = field(default_factory=Prior)
+    contrast: Contrast = field(default_factory=Contrast)
+    information: Information = field(default_factory=Information)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    adversary: Adversary = field(default_factory=Adversary)
+    self_labelling: SelfLabelling = field(default_factory=SelfLabelling)
+    schedule: Schedule = field(default_factory=Schedule)
+    views: Views = field(default_factory=Views)
+
+
+def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted name -> value of every field: `{"seed": 0, "prior.learned": True, ...}`."""
+    flat: dict[str, Any] = {}
+    for spec in fields(config):
+        value = getattr(config, spec.name)
+        name = f"{prefix}{spec.name}"
+        flat.update(flatten(value, f"{name}.") if is_dataclass(value) else {name: value})
+    return flat
+
+
+def overlay(config: Config, changes: Mapping[str, Any], origin: str) -> Config:
+    """`config` with the fields of `changes` (dotted names) replaced.
+
+    Raises:
+        ConfigError: for an unknown name, with the nearest right one, or a value of the wrong type;
+            `origin` says where it came from.
+    """
+    known = flatten(config)
+    for name in changes:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.4)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise ConfigError(f"{origin}: there is no setting '{name}'{hint}")
+    return _replace_nested(config, changes, origin)
+
+
+def _replace_nested(node: Any, changes: Mapping[str, Any], origin: str, prefix: str = "") -> Any:
+    hints = get_type_hints(type(node))
+    updates: dict[str, Any] = {}
+    for spec in fields(node):
+        name, value = f"{prefix}{spec.name}", getattr(node, spec.name)
+        if is_dataclass(value):
+            updates[spec.name] = _replace_nested(value, changes, origin, f"{name}.")
+        elif name in changes:
+            updates[spec.name] = _checked(changes[name], hints[spec.name], name, origin)
+    return replace(node, **updates)
+
+
+def _checked(value: Any, hint: Any, name: str, origin: str) -> Any:
+    allowed = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    for kind in allowed:
+        if get_origin(kind) is Literal and value in get_args(kind):
+            return value
+        if kind is float and type(value) in (int, float):
+            return float(value)
+        if kind in (int, bool, str, NoneType) and type(value) is kind:
+            return value
+    wanted = " or ".join(str(get_args(k) if get_origin(k) is Literal else k.__name__) for k in allowed)
+    raise ConfigError(f"{origin}: '{name}' is {value!r}, but should be {wanted}")
+
+
+def from_toml(text: str, origin: str) -> dict[str, Any]:
+    """Dotted name -> value of a configuration file; fields that it leaves out are absent.
+
+    Raises:
+        ConfigError: if `text` is not TOML.
+    """
+    import tomlkit
+    from tomlkit.exceptions import ParseError
+
+    try:
+        document = tomlkit.parse(text).unwrap()
+    except ParseError as error:
+        raise ConfigError(f"{origin} is not valid TOML: {error}") from error
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": leaf for inner, leaf in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def to_toml(config: Config) -> str:
+    """Every setting as TOML; None, which TOML lacks, is left out. `from_toml` reads it back."""
+    import tomlkit
+
+    document = tomlkit.document()
+    for spec in fields(config):
+        value = getattr(config, spec.name)
+        if is_dataclass(value):
+            table = tomlkit.table()
+            for inner in fields(value):
+                table.add(inner.name, getattr(value, inner.name))
+            document.add(spec.name, table)
+        elif value is not None:
+            document.add(spec.name, value)
+    return tomlkit.dumps(document)

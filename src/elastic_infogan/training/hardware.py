@@ -1,0 +1,52 @@
+"""Where and how exactly to compute: devices and precision chosen from what the machine has."""
+
+from __future__ import annotations
+
+import torch
+from lightning_fabric import Fabric
+
+from elastic_infogan.errors import ConfigError
+from elastic_infogan.training.config import Config
+
+__all__ = ["choose_device", "choose_precision", "make_fabric"]
+
+
+def choose_device(wanted: str) -> str:
+    """`cpu`, `cuda` or `mps`; `auto` takes the first accelerator that is there.
+
+    Raises:
+        ConfigError: if the device asked for is not there.
+    """
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(name for name, there in present.items() if there)
+    if not present[wanted]:
+        raise ConfigError(f"--device {wanted}: this machine has none; use --device auto")
+    return wanted
+
+
+def choose_precision(wanted: str, device: str) -> str:
+    """`bf16-mixed` where the device multiplies bf16 in hardware, else `32-true`.
+
+    A CPU without AVX-512 bf16 instructions falls back to scalar convolutions that are ten times slower
+    than fp32, so that merely supporting the type is not enough.
+    """
+    if wanted != "auto":
+        return wanted
+    if device == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    if device == "cpu" and _cpu_multiplies_bf16():
+        return "bf16-mixed"
+    return "32-true"
+
+
+def _cpu_multiplies_bf16() -> bool:
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe()) if probe is not None else False
+
+
+def make_fabric(config: Config) -> Fabric:
+    """Fabric for the devices, nodes and precision of `config`; not yet launched."""
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    return Fabric(accelerator=device, devices=config.devices, num_nodes=config.nodes, precision=precision)

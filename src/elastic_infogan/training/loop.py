@@ -1,0 +1,158 @@
+"""The whole training loop: setup, then fit, which repeats one step of the current stage.
+
+Stages: `encode` (NT-Xent alone trains Q's encoder), `refine` (self-labelling, after a mixture on the
+features gave Q's head and the prior their start), `play` (the adversarial game). Recipes without the
+first two begin with `play`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elastic_infogan.training import checkpoint, discovery, steps
+from elastic_infogan.training.config import Config
+from elastic_infogan.training.interruption import Interruption
+from elastic_infogan.training.run import Run
+from elastic_infogan.training.state import State, setup
+from elastic_infogan.training.telemetry import Progress, save_samples
+
+__all__ = ["Interrupted", "train"]
+
+STEPS = {"encode": steps.encode, "refine": steps.refine, "play": steps.play}
+
+LINES_PER_CHECKPOINT = 4
+
+
+class Interrupted(Exception):
+    """Training stopped because it was asked to; the checkpoint is up to date."""
+
+
+def train(
+    config: Config, images: NDArray[np.uint8], run: Run, report: Callable[[Progress], None] = lambda _: None
+) -> None:
+    """Train on `images` until the budget of `config` is used, and leave the result in `run`.
+
+    Continues from the checkpoint of `run` where there is one.
+
+    Arguments:
+        config: resolved, with a budget and a number of classes.
+        images: uint8 `(N, H, W, C)`; no label comes near this function.
+        run: the folder that keeps everything.
+        report: called with each line of statistics.
+
+    Raises:
+        DataError, ConfigError: if images and settings do not fit each other.
+        TrainingError: if losses or weights become NaN; the last good checkpoint is kept.
+        Interrupted: after SIGINT or SIGTERM, with the state saved.
+        RunError: if the folder cannot be written or its checkpoint cannot be read.
+    """
+    state = setup(config, images)
+    if run.checkpoint.exists():
+        checkpoint.restore(state, run)
+        run.forget_after(state.step)
+        state.meter.reset(state.seconds)
+    with Interruption() as interruption:
+        fit(state, run, report, interruption)
+    finish(state, run)
+
+
+def fit(state: State, run: Run, report: Callable[[Progress], None], interruption: Interruption) -> None:
+    """Repeat steps until the budget is used."""
+    lines = 0
+    while state.progress < 1:
+        began = time.perf_counter()
+        stage = stage_at(state.config, state.progress)
+        if stage != state.stage:
+            enter(state, stage)
+        set_learning_rates(state)
+        STEPS[stage](state)
+        state.step += 1
+        state.seconds += time.perf_counter() - began
+        if state.seconds - state.meter.since >= state.config.interval:
+            write_line(state, run, report)
+            lines += 1
+            if lines % LINES_PER_CHECKPOINT == 0:
+                save(state, run)
+        if state.fabric.broadcast(interruption.asked) if state.fabric.world_size > 1 else interruption.asked:
+            checkpoint.save(state, run)
+            raise Interrupted
+
+
+def stage_at(config: Config, progress: float) -> str:
+    """The stage at a fraction of the budget."""
+    schedule = config.schedule
+    if progress < schedule.encode:
+        return "encode"
+    return "refine" if progress < schedule.encode + schedule.refine else "play"
+
+
+def stage_bounds(config: Config, stage: str) -> tuple[float, float]:
+    """Where a stage begins and ends, as fractions of the budget."""
+    first, second = config.schedule.encode, config.schedule.encode + config.schedule.refine
+    return {"encode": (0.0, first), "refine": (first, second), "play": (second, 1.0)}[stage]
+
+
+def enter(state: State, stage: str) -> None:
+    """Begin a stage; leaving `encode` means finding the classes among the features."""
+    if state.stage == "encode":
+        discovery.discover(state)
+    state.stage = stage
+
+
+def set_learning_rates(state: State) -> None:
+    """Constant, then linear to zero over the last part of each stage."""
+    begin, end = stage_bounds(state.config, state.stage)
+    left = (end - state.progress) / (end - begin)
+    decay = state.config.optimiser.decay
+    factor = min(1.0, left / decay) if decay else 1.0
+    alone = state.stage == "encode"
+    for optimiser in state.optimisers.values():
+        for group in optimiser.param_groups:
+            group["lr"] = factor * group["encode_lr" if alone else "play_lr"]
+
+
+def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> None:
+    """One line of `stats.jsonl`, also given to `report`."""
+    elapsed = state.seconds - state.meter.since
+    left = state.seconds * (1 / state.progress - 1)
+    progress = Progress(
+        state.stage,
+        state.step,
+        min(1.0, state.progress),
+        state.seconds,
+        max(0.0, left),
+        state.meter.images / max(elapsed, 1e-9),
+        state.meter.means(state.step),
+        tuple(state.model.prior.probabilities().tolist()),
+    )
+    state.meter.reset(state.seconds)
+    if state.fabric.is_global_zero:
+        run.log(progress.as_line())
+    report(progress)
+
+
+def save(state: State, run: Run) -> None:
+    """Checkpoint, model and a sample grid of the averaged generator."""
+    if state.fabric.is_global_zero:
+        checkpoint.save(state, run)
+        run.save_model(state.model, state.average.state_dict())
+        if state.stage == "play":
+            save_samples(run, state.averaged_model(), state.step)
+
+
+def finish(state: State, run: Run) -> None:
+    """Leave the final model, its samples, and `shares.json`."""
+    if not state.meter.counts and (run.path / "shares.json").exists():
+        return
+    write_line(state, run, lambda _: None)
+    save(state, run)
+    if state.fabric.is_global_zero:
+        save_samples(run, state.averaged_model(), state.step)
+        assigned = discovery.assigned_shares(state)
+        run.write_json(
+            "shares.json", {"prior": state.model.prior.probabilities().tolist(), "assigned": assigned}
+        )

@@ -1,0 +1,227 @@
+"""The run folder: configuration, statistics, sample grids, the model and checkpoints that resume."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from elastic_infogan.core.model import ElasticInfoGAN, ModelSpec
+from elastic_infogan.errors import ConfigError, RunError
+from elastic_infogan.training.config import Config, flatten, from_toml, overlay, to_toml
+
+__all__ = ["Run", "read_tensors", "replacing", "write_tensors"]
+
+FORMAT = "elastic-infogan 1"
+"""Written into every tensor file, so that a file of another program is told apart."""
+
+CHANGEABLE = {"minutes", "steps", "device", "precision", "devices", "nodes", "interval"}
+"""Settings that a resumed run may be given anew: how long and where, not what."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write; it takes the place of `path` at the end, whole or not at all.
+
+    Raises:
+        RunError: if the disk is full or the folder cannot be written; what was there before stays.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        yield beside
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        advice = (
+            "free some space and run the same command again" if full else "choose another place with --out"
+        )
+        raise RunError(f"cannot write {path}: {os.strerror(error.errno or 0)}; {advice}") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON-able `state` as one safetensors file, whole or not at all."""
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as beside:
+        try:
+            save_file(whole, beside, {"format": FORMAT, "state": json.dumps(state)})
+        except SafetensorError as error:
+            # The library hides the errno of a full disk in its message.
+            code = errno.ENOSPC if "space" in str(error) or "os error 28" in str(error) else errno.EIO
+            raise OSError(code, str(error)) from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and state of a file that `write_tensors` made; nothing is unpickled.
+
+    Raises:
+        RunError: if it is missing, damaged, or of another program.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing: train first, or name the run folder") from error
+    except (SafetensorError, OSError) as error:
+        raise RunError(
+            f"{path} is not a safetensors file (damaged, or a pickle of another program)"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise RunError(f"{path} was not written by this program (expected format '{FORMAT}')")
+    return tensors, json.loads(metadata["state"])
+
+
+class Run:
+    """A run folder whose configuration is known.
+
+    Arguments:
+        path: the folder.
+        config: as resolved.
+    """
+
+    def __init__(self, path: Path, config: Config) -> None:
+        self.path, self.config = path, config
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """A run that exists.
+
+        Raises:
+            RunError: if `path` is not a run folder of this program.
+            ConfigError: if its configuration has a key that is not a setting.
+        """
+        path = Path(path)
+        file = path / "config.toml"
+        if not file.is_file():
+            raise RunError(f"{path} is not a run folder of elastic-infogan: it has no config.toml")
+        return cls(path, overlay(Config(), from_toml(file.read_text(), str(file)), str(file)))
+
+    @classmethod
+    def create(cls, path: str | Path, config: Config) -> Run:
+        """A new run in an empty or missing folder, or the run that is there, to be resumed.
+
+        Raises:
+            RunError: if the folder holds something else.
+            ConfigError: if the run there has other settings; the first one is named.
+        """
+        path = Path(path)
+        if (path / "config.toml").exists():
+            return cls._resume(path, config)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(
+                f"{path} exists and is not a run folder of elastic-infogan; choose another with --out"
+            )
+        run = cls(path, config)
+        try:
+            (path / "samples").mkdir(parents=True, exist_ok=True)
+            (path / "checkpoint").mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"cannot create {path}: {error.strerror}; choose another place with --out"
+            ) from error
+        run.write_text("config.toml", to_toml(config))
+        return run
+
+    @classmethod
+    def _resume(cls, path: Path, config: Config) -> Run:
+        there, wanted = flatten(cls.open(path).config), flatten(config)
+        for name, value in there.items():
+            if name not in CHANGEABLE and wanted[name] != value:
+                raise ConfigError(
+                    f"{path} was started with {name} = {value!r}, not {wanted[name]!r}: "
+                    "use --new to start afresh, or --out for another folder"
+                )
+        run = cls(path, config)
+        run.write_text("config.toml", to_toml(config))
+        return run
+
+    @property
+    def checkpoint(self) -> Path:
+        """What resuming needs, in one file that is replaced as a whole."""
+        return self.path / "checkpoint" / "state.safetensors"
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file of the run folder, whole or not at all."""
+        with replacing(self.path / name) as beside:
+            beside.write_text(text)
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON file of the run folder, whole or not at all."""
+        self.write_text(name, json.dumps(value, indent=2) + "\n")
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Append a line to `stats.jsonl`."""
+        try:
+            with (self.path / "stats.jsonl").open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise RunError(
+                f"cannot write {self.path / 'stats.jsonl'}: {error.strerror}; free some space"
+            ) from error
+
+    def forget_after(self, step: int) -> None:
+        """Drop the lines of `stats.jsonl` later than `step`: a resumed run writes them again."""
+        file = self.path / "stats.jsonl"
+        if file.exists():
+            lines = [line for line in file.read_text().splitlines() if _step_of(line) <= step]
+            self.write_text("stats.jsonl", "".join(f"{line}\n" for line in lines))
+
+    def stats(self) -> list[dict[str, Any]]:
+        """The lines of `stats.jsonl` so far."""
+        file = self.path / "stats.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def save_model(self, model: ElasticInfoGAN, average: Mapping[str, Tensor]) -> None:
+        """Write what inference needs: networks, prior, and the generator's averaged weights."""
+        tensors = {name: t for name, t in model.state_dict().items() if not name.startswith("generator.")}
+        tensors |= {f"generator.{name}": tensor for name, tensor in average.items()}
+        write_tensors(self.path / "model.safetensors", tensors, {})
+        self.write_json("model.json", {"format": FORMAT, "range": [-1, 1], **asdict(model.spec)})
+
+    def load_model(self, device: str | torch.device = "cpu") -> ElasticInfoGAN:
+        """The trained model in eval mode.
+
+        Raises:
+            RunError: if there is none yet, or its files are damaged or of another program.
+        """
+        tensors, _ = read_tensors(self.path / "model.safetensors")
+        try:
+            settings = json.loads((self.path / "model.json").read_text())
+            model = ElasticInfoGAN(
+                ModelSpec(**{k: v for k, v in settings.items() if k not in ("format", "range")})
+            )
+            model.load_state_dict(tensors)
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(
+                f"{self.path / 'model.json'} does not describe model.safetensors: {reason}"
+            ) from error
+        return model.to(device).eval().requires_grad_(False)
+
+
+def _step_of(line: str) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError):
+        # A line cut short by a crash; it is written again.
+        return 2**63
+
+
+def with_budget(config: Config, n_images: int) -> Config:
+    """`config` with a budget: ten minutes, less for sets of under 40,000 images, unless it names one."""
+    if config.minutes is not None or config.steps is not None:
+        return config
+    return replace(config, minutes=round(min(10.0, max(0.5, n_images / 4000)), 2))

@@ -1,0 +1,204 @@
+"""The state of training: networks, optimisers, images and counters, and how they are set up."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim import Adam
+
+from elastic_infogan.core import objectives
+from elastic_infogan.core.model import ElasticInfoGAN, ModelSpec
+from elastic_infogan.core.networks import Generator, stages
+from elastic_infogan.data.batches import ImageBatches
+from elastic_infogan.data.views import IdentityViews
+from elastic_infogan.errors import ConfigError, DataError
+from elastic_infogan.training.config import Config
+from elastic_infogan.training.hardware import make_fabric
+from elastic_infogan.training.telemetry import Meter
+
+__all__ = ["State", "check", "model_spec", "setup"]
+
+
+@dataclass
+class State:
+    """Everything that a step reads and changes.
+
+    Arguments:
+        table: loss term -> parameter groups that it updates, see `objectives.update_table`.
+        average: the generator's exponential moving average, which is what a run saves.
+        seconds: training time so far; start-up and packing do not count.
+    """
+
+    config: Config
+    fabric: Fabric
+    model: ElasticInfoGAN
+    average: Generator
+    optimisers: dict[str, Adam]
+    batches: ImageBatches
+    views: IdentityViews
+    table: Mapping[str, frozenset[str]]
+    stage: str = ""
+    step: int = 0
+    seconds: float = 0.0
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def progress(self) -> float:
+        """Fraction of the budget that is used."""
+        if self.config.steps is not None:
+            return self.step / self.config.steps
+        return self.seconds / (60 * (self.config.minutes or 1e-9))
+
+    def averaged_model(self) -> ElasticInfoGAN:
+        """A copy of the model in eval mode whose generator is the average."""
+        model = copy.deepcopy(self.model).eval().requires_grad_(False)
+        model.generator.load_state_dict(self.average.state_dict())
+        return model
+
+    def descend(self, terms: Mapping[str, Tensor]) -> None:
+        """Add the gradients of the weighted terms to the parameters that require them."""
+        weights = self.weights
+        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        self.fabric.backward(total)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each loss term in the whole objective."""
+        config = self.config
+        return {
+            "adversarial_d": 1.0,
+            "adversarial_g": 1.0,
+            "information": config.information.weight,
+            "information_continuous": config.information.continuous_weight,
+            "contrast": config.contrast.weight,
+            "self_labelling": config.self_labelling.weight,
+        }
+
+    def update(self, *names: str) -> None:
+        """One step of the named optimisers, on gradients averaged over all processes."""
+        for name in names:
+            optimiser = self.optimisers[name]
+            self._average_gradients(optimiser)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+
+    def _average_gradients(self, optimiser: Adam) -> None:
+        if self.fabric.world_size == 1:
+            return
+        gradients = [
+            p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None
+        ]
+        flat = self.fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
+        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
+
+def check(config: Config, images: NDArray[np.uint8]) -> None:
+    """Refuse settings and images that do not fit each other.
+
+    Raises:
+        ConfigError: for a number of classes, size or schedule that cannot be trained.
+        DataError: for fewer images than a batch or than classes.
+    """
+    n, size = len(images), images.shape[1]
+    if config.classes is None or config.classes < 2:
+        raise ConfigError(f"--classes {config.classes}: say how many classes to look for, at least 2")
+    if config.classes > n:
+        raise ConfigError(f"--classes {config.classes}: there are only {n} images in {config.source}")
+    for flag, batch in (("--batch", config.batch), ("--schedule.encode-batch", config.schedule.encode_batch)):
+        if n < batch and (flag == "--batch" or config.schedule.encode):
+            raise DataError(
+                f"{config.source} has {n} images, fewer than a batch of {batch}: use {flag} {n} or less"
+            )
+        if batch < 2:
+            raise ConfigError(f"{flag} {batch}: batch normalisation needs at least 2 images")
+    if config.networks.q == "trunk" and config.schedule.encode:
+        raise ConfigError("--networks.q trunk: Q has no encoder to train ahead; use --schedule.encode 0")
+    try:
+        stages(size)
+    except ValueError as error:
+        raise ConfigError(f"--size: {error}") from error
+
+
+def model_spec(config: Config, size: int, channels: int) -> ModelSpec:
+    """What to build for images of `size` pixels and `channels` channels."""
+    n, latent = config.networks, config.latent
+    return ModelSpec(
+        size=size, channels=channels, n_classes=config.classes or 0, noise=latent.noise,
+        continuous=latent.continuous, q=n.q, conditional=config.adversary.conditional,
+        generator_width=n.generator_width, generator_hidden=n.generator_hidden,
+        discriminator_width=n.discriminator_width, discriminator_hidden=n.discriminator_hidden,
+        encoder_width=n.encoder_width, features=n.features, prior_floor=config.prior.floor,
+    )  # fmt: skip
+
+
+def setup(config: Config, images: NDArray[np.uint8]) -> State:
+    """Networks, optimisers and images on their device, for images uint8 `(N, H, W, C)`.
+
+    Raises:
+        ConfigError, DataError: see `check`.
+    """
+    check(config, images)
+    fabric = make_fabric(config)
+    fabric.launch()
+    # The same weights everywhere, then other draws in each process.
+    torch.manual_seed(config.seed)
+    model = ElasticInfoGAN(model_spec(config, images.shape[1], images.shape[3])).to(fabric.device)
+    torch.manual_seed(config.seed + 7919 * fabric.global_rank)
+    if config.networks.q == "encoder":
+        model.encoder.eval()
+    return State(
+        config=config,
+        fabric=fabric,
+        model=model,
+        average=copy.deepcopy(model.generator).requires_grad_(False),
+        optimisers=make_optimisers(config, model, fabric.device.type),
+        batches=ImageBatches(images, fabric.device),
+        views=IdentityViews(**asdict(config.views)),
+        table=objectives.update_table(
+            config.networks.q,
+            q_trains_trunk=config.networks.q_trains_trunk,
+            learned_prior=config.prior.learned,
+            information_trains_q=config.information.trains_q,
+        ),
+    )
+
+
+def make_optimisers(config: Config, model: ElasticInfoGAN, device: str) -> dict[str, Adam]:
+    """Adam for D and its trunk, for G and the prior, and for Q.
+
+    The published code has one optimiser for G, Q's head and the prior; Adam treats every parameter by
+    itself, so that two with the same settings do the same.
+    """
+    rates = config.optimiser
+
+    def group(names: tuple[str, ...], play: float, encode: float = 0.0) -> dict[str, Any]:
+        parameters = [p for name in names for p in model.group(name)]
+        return {"params": parameters, "lr": play, "play_lr": play, "encode_lr": encode}
+
+    def adam(*groups: dict[str, Any], beta1: float) -> Adam:
+        fused = rates.fused and device in ("cpu", "cuda", "mps")
+        return Adam(groups, betas=(beta1, rates.beta2), fused=fused)
+
+    return {
+        "discriminator": adam(
+            group(("trunk", "discriminator"), rates.discriminator_learning_rate), beta1=rates.beta1
+        ),
+        "generator": adam(
+            group(("generator",), rates.generator_learning_rate),
+            group(("prior",), config.prior.learning_rate),
+            beta1=rates.beta1,
+        ),
+        "q": adam(
+            group(("encoder", "q_head"), rates.q_learning_rate, rates.encode_learning_rate),
+            beta1=rates.q_beta1,
+        ),
+    }
