@@ -1,0 +1,263 @@
+"""The command line: each verb's arguments and help; the work is done in the files beside this one."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+from elastic_infogan import __version__
+from elastic_infogan.apps.flags import fill_from_recipe, in_panels
+from elastic_infogan.errors import ElasticInfoGANError
+from elastic_infogan.training.config import Config
+
+__all__ = ["app", "main", "run"]
+
+Switch = Parameter(negative="", show_default=False)
+
+app = App(
+    name="elastic-infogan",
+    help="Finds the kinds in unlabelled, imbalanced images, says how common each is, tells the kind of "
+    "every image, and makes new images of any kind.\n\n"
+    "SOURCE is mnist, fashion-mnist, digits, a folder or zip of pictures, a .npy or .npz, or IDX files.",
+    version=__version__,
+    config=fill_from_recipe,
+    suppress_keyboard_interrupt=False,
+    help_format="plaintext",
+)
+data = App(name="data", help="Look at a source, pack it, or draw an imbalanced subset of it.", sort_key=5)
+app.command(data)
+in_panels(Config)
+
+
+@app.command(sort_key=1)
+def train(
+    source: str | None = None,
+    /,
+    *,
+    out: Path | None = None,
+    config_file: Annotated[Path | None, Parameter(name="--config")] = None,
+    resume: Annotated[bool, Switch] = False,
+    new: Annotated[bool, Switch] = False,
+    dry_run: Annotated[bool, Switch] = False,
+    config: Annotated[Config, Parameter(name="*")] = Config(),  # noqa: B008 (frozen)
+) -> None:
+    """Learn classes, their shares and a generator from the images of SOURCE.
+
+    Interrupted at any moment, the same command goes on where the run stopped.
+
+    Parameters
+    ----------
+    source:
+        What to train on; may also come from the file given with --config.
+    out:
+        The run folder. Left out: runs/SOURCE-RECIPE-N with the first free N.
+    config_file:
+        A TOML file with settings, for example another run's config.toml; flags win over it.
+    resume:
+        Go on with the run in --out and fail if there is none. Without it a run that is there goes on too.
+    new:
+        Start afresh; a run that is there is moved aside to OUT.1, OUT.2 and so on.
+    dry_run:
+        Print the resolved configuration and write nothing.
+    """
+    from elastic_infogan.apps.training import train as work
+
+    work(config, out, resume=resume, new=new, dry_run=dry_run)
+
+
+@app.command(sort_key=2)
+def assign(
+    run: Path, source: str, /, *, out: Path, copy_to: Path | None = None, device: str = "auto"
+) -> None:
+    """Tell the class of every image of SOURCE, one CSV row an image.
+
+    Parameters
+    ----------
+    run:
+        The run folder.
+    source:
+        Images of any size and mode; they are brought to the run's.
+    out:
+        The CSV file: image,class,probability,p_0,…,p_K-1.
+    copy_to:
+        A new folder that gets a copy of every picture, in class-00, class-01 and so on.
+    device:
+        Where to compute: auto, cpu, cuda or mps.
+    """
+    from elastic_infogan.apps.assignments import assign as work
+
+    work(run, source, out, copy_to, device)
+
+
+@app.command(sort_key=3)
+def generate(
+    run: Path,
+    /,
+    *,
+    out: Path,
+    classes: str | None = None,
+    per_class: int = 10,
+    seed: int = 0,
+    device: str = "auto",
+) -> None:
+    """Make new images of the classes asked for.
+
+    Parameters
+    ----------
+    run:
+        The run folder.
+    out:
+        FILE.png: a grid with one row a class. FILE.npz: images and codes. Else a new folder of PNG files.
+    classes:
+        Class numbers with commas between them, for example 0,3. Left out: all.
+    per_class:
+        Images of each class.
+    seed:
+        The same seed makes the same images.
+    device:
+        Where to compute: auto, cpu, cuda or mps.
+    """
+    from elastic_infogan.apps.generation import generate as work
+
+    work(run, out, classes, per_class, seed, device)
+
+
+@app.command(sort_key=4)
+def evaluate(
+    run: Path,
+    source: str | None = None,
+    /,
+    *,
+    labels: str | None = None,
+    out: Path | None = None,
+    device: str = "auto",
+) -> None:
+    """Score a run and print its classes: learned prior, share assigned, true share, recall.
+
+    Parameters
+    ----------
+    run:
+        The run folder; shares.json is written there.
+    source:
+        What to judge it on. Left out: what it was trained on.
+    labels:
+        CSV file with the header image,label, where the source has no labels of its own.
+    out:
+        Where the scores go. Left out: metrics.json in the run folder.
+    device:
+        Where to compute: auto, cpu, cuda or mps.
+    """
+    from elastic_infogan.apps.scoring import evaluate as work
+
+    work(run, source, labels, out, device)
+
+
+@data.command
+def inspect(source: str, /, *, labels: str | None = None) -> None:
+    """Say what is in SOURCE: images, sizes, classes where there are labels, files that cannot be used.
+
+    Parameters
+    ----------
+    source:
+        What to look at.
+    labels:
+        CSV file with the header image,label.
+    """
+    from elastic_infogan.apps.datasets import inspect as work
+
+    work(source, labels)
+
+
+@data.command
+def pack(source: str, /, *, out: Path, size: int | None = None) -> None:
+    """Decode SOURCE once into a store that every verb takes as a source.
+
+    Parameters
+    ----------
+    source:
+        What to pack.
+    out:
+        The store, a new folder.
+    size:
+        Side in pixels. Left out: chosen from the data.
+    """
+    from elastic_infogan.apps.datasets import pack as work
+
+    work(source, out, size)
+
+
+@data.command
+def imbalance(source: str, spec: str, /, *, labels: str | None = None, out: Path | None = None) -> None:
+    """Draw an imbalanced subset of SOURCE and print how many images of each class it has.
+
+    Parameters
+    ----------
+    source:
+        Images with labels.
+    spec:
+        random:SEED, longtail:RATIO:SEED, counts such as 6300,1585,… or FILE.npy:ROW.
+    labels:
+        CSV file with the header image,label.
+    out:
+        A .npz that gets the subset's images and labels.
+    """
+    from elastic_infogan.apps.datasets import imbalance as work
+
+    work(source, spec, labels, out)
+
+
+# Mistakes of the person or limits of the machine that a person can lift: status 2 and one line.
+_LIMITS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments ask for; the exit status. Faults of our own are raised, for a traceback."""
+    try:
+        app(list(arguments), exit_on_error=False, print_error=False, result_action="return_none")
+    except UnusedCliTokensError as error:
+        left = " ".join(error.unused_tokens or ())
+        return _complain(f"{left!r} is one argument too many; an on/off setting is --name or --no-name")
+    except (CycloptsError, ElasticInfoGANError) as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0  # the reader of the output has had enough
+    except OSError as error:
+        if error.errno not in _LIMITS:
+            raise
+        return _complain(f"{error.filename or 'a file'}: {error.strerror}")
+    return 0
+
+
+def main() -> None:
+    """The console script: `run` with the process's arguments; SIGTERM is heard like Ctrl-C."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _complain(message: str) -> int:
+    print("elastic-infogan:", " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

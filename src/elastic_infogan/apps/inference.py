@@ -1,0 +1,50 @@
+"""A trained model's answers and pictures, in large batches and as NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elastic_infogan.core.model import ElasticInfoGAN
+
+__all__ = ["codes_of", "pictures_of", "posteriors"]
+
+BATCH = 1000
+"""images at once: 28×28 activations of this many stay in tens of megabytes"""
+
+
+def posteriors(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float64]]:
+    """Q's class probabilities, batch by batch.
+
+    Arguments:
+        images: `(N, H, W, C)`, in memory or memory-mapped; one batch of it is read at a time.
+
+    Returns: arrays `(B, K)`, in the order of the images.
+    """
+    model.eval()
+    for start in range(0, len(images), BATCH):
+        # a copy, since a memory-mapped store is read-only and torch wants to be able to write
+        probabilities, _ = model.posterior(torch.from_numpy(np.array(images[start : start + BATCH])))
+        yield probabilities.double().cpu().numpy()
+
+
+def codes_of(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The most probable class of each image `(N, H, W, C)`: int64 `(N,)`."""
+    return np.concatenate([batch.argmax(axis=1) for batch in posteriors(model, images)])
+
+
+def pictures_of(model: ElasticInfoGAN, codes: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
+    """A new image for each class code: the same codes and seed give the same images.
+
+    Arguments:
+        codes: `(N,)`, in 0 … K−1.
+
+    Returns: uint8 `(N, H, W, C)`.
+    """
+    model.eval()
+    generator = torch.Generator().manual_seed(seed)
+    parts = [torch.from_numpy(codes[start : start + BATCH]) for start in range(0, len(codes), BATCH)]
+    return np.concatenate([model.sample(part, generator).cpu().numpy() for part in parts])

@@ -1,0 +1,51 @@
+"""Images as a verb needs them: loaded with a bar, unusable files named, imbalance drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from elastic_infogan.apps import terminal
+from elastic_infogan.data import imbalance
+from elastic_infogan.data.images import ImageSet
+from elastic_infogan.data.sources import load
+from elastic_infogan.errors import ConfigError
+
+if TYPE_CHECKING:  # it brings torch along, which packing does not need
+    from elastic_infogan.core.model import ElasticInfoGAN
+
+__all__ = ["drawn", "read", "read_for"]
+
+
+def read(
+    source: str,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    labels: str | None = None,
+    store: str | None = None,
+) -> ImageSet:
+    """Load a source with a bar while pictures are decoded; unusable files are named."""
+    with terminal.counted("decoding pictures") as progress:
+        images = load(source, size=size, channels=channels, labels=labels, store=store, progress=progress)
+    terminal.report_set_aside(images.origin, images.set_aside)
+    return images
+
+
+def read_for(model: ElasticInfoGAN, source: str, labels: str | None = None) -> ImageSet:
+    """Load a source in the size and mode that a model was trained on."""
+    return read(source, size=model.spec.size, channels=model.spec.channels, labels=labels)
+
+
+def drawn(images: ImageSet, spec: str | None) -> ImageSet:
+    """The imbalanced subset that `--imbalance` asks for; the labels choose it and nothing else.
+
+    Raises:
+        ConfigError: the source has no labels to draw by.
+    """
+    if spec is None:
+        return images
+    if images.labels is None:
+        raise ConfigError(f"--imbalance draws by class, and {images.origin} has no labels: give --labels")
+    return images.subset(np.asarray(imbalance.draw(spec, images.labels)))

@@ -1,0 +1,124 @@
+"""What a person reads while a verb works: lines of the answer, notes, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from elastic_infogan.data.images import SetAside
+
+if TYPE_CHECKING:  # it brings torch along, which looking at pictures does not need
+    from elastic_infogan.training import telemetry
+
+__all__ = ["LISTED", "counted", "note", "out", "report_set_aside", "say", "training"]
+
+LISTED = 20
+"""files set aside that are named on the terminal before the rest is only counted"""
+
+EVERY = 60.0
+"""seconds between lines about training where the output is no terminal"""
+
+out = Console(markup=False, highlight=False, soft_wrap=True)
+_notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """A line of the answer, on standard output."""
+    out.print(_printable(text))
+
+
+def note(text: str) -> None:
+    """A line about the work, on standard error, so that the answer can be piped."""
+    _notes.print(_printable(text))
+
+
+def report_set_aside(origin: str, aside: Sequence[SetAside], limit: int | None = LISTED) -> None:
+    """Name the files of a source that could not be used, at most `limit` of them."""
+    if not aside:
+        return
+    note(f"{len(aside):,} of the files in {origin} could not be used and were set aside:")
+    for item in aside[:limit]:
+        note(f"  {item.name}: {item.reason}")
+    if limit is not None and len(aside) > limit:
+        note(f"  and {len(aside) - limit:,} more, which `elastic-infogan data inspect {origin}` names")
+
+
+@contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how much is done of how much; it appears with the first call."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_notes, transient=True, disable=not _notes.is_terminal) as progress:
+        task = progress.add_task(what, total=None, visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
+
+
+@contextmanager
+def training() -> Iterator[Callable[[telemetry.Progress], None]]:
+    """A bar with stage, losses, images/s and time left; a line a minute where there is no terminal."""
+    if not _notes.is_terminal:
+        yield _Lines()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+    with _Clock(*columns, console=_notes) as bar:
+        task = bar.add_task("starting", total=None, left="", told=None)
+
+        def report(moment: telemetry.Progress) -> None:
+            total = moment.seconds + moment.seconds_left
+            bar.update(task, description=_summary(moment), total=total, told=(monotonic(), moment.seconds))
+
+        yield report
+
+
+class _Clock(Progress):
+    """A bar that moves with the clock between the moments that it is told of."""
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        tasks = list(tasks)
+        for task in tasks:
+            if task.fields["told"] is not None and task.total is not None:
+                at, seconds = task.fields["told"]
+                task.completed = min(task.total, seconds + monotonic() - at)
+                task.fields["left"] = f"{_clock(task.total - task.completed)} left"
+        return super().make_tasks_table(tasks)
+
+
+class _Lines:
+    """A line of text now and then."""
+
+    def __init__(self) -> None:
+        self.last = float("-inf")
+
+    def __call__(self, moment: telemetry.Progress) -> None:
+        if monotonic() - self.last >= EVERY:
+            self.last = monotonic()
+            note(f"{moment.fraction:4.0%}  {_summary(moment)}  {_clock(moment.seconds_left)} left")
+
+
+def _summary(moment: telemetry.Progress) -> str:
+    losses = " ".join(f"{name} {value:.3g}" for name, value in moment.losses.items())
+    return f"{moment.stage}  {losses}  {moment.images_per_second:,.0f} images/s"
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds.
+
+    >>> _clock(605.2)
+    '10:05'
+    """
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _printable(text: str) -> str:
+    """Text whose file names cannot steer the terminal and need not be valid Unicode.
+
+    >>> _printable("caf\\udce9 \\x1b[2J")
+    'caf\\\\udce9 \\\\x1b[2J'
+    """
+    lines = text.split("\n")
+    return "\n".join(x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in lines)

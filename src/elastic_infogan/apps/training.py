@@ -1,0 +1,84 @@
+"""What `train` does: settle what is left open, load, train with a bar, and say where everything is."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+from elastic_infogan.apps import terminal
+from elastic_infogan.apps.inputs import drawn, read
+from elastic_infogan.data import imbalance
+from elastic_infogan.data.sources import known_classes
+from elastic_infogan.errors import ConfigError, RunError
+from elastic_infogan.training import loop
+from elastic_infogan.training.config import Config, to_toml
+from elastic_infogan.training.run import Run, with_budget
+
+__all__ = ["train"]
+
+
+def train(config: Config, out: Path | None, *, resume: bool, new: bool, dry_run: bool) -> None:
+    """Train, or go on training; see the verb's help.
+
+    Raises:
+        ConfigError: SOURCE or --classes is missing, or settings contradict each other.
+    """
+    config = _settled(config)
+    path = _run_folder(config, out, resume)
+    if dry_run:
+        terminal.say(to_toml(config).rstrip())
+        return
+    images = drawn(read(config.source, size=config.size, labels=_labels_to_draw_by(config)), config.imbalance)
+    config = with_budget(replace(config, size=images.size[0]), len(images))
+    if new:
+        _move_aside(path)
+    run = Run.create(path, config)
+    try:
+        with terminal.training() as progress:
+            loop.train(config, images.images, run, progress)  # pixels and nothing else: labels end here
+    except (KeyboardInterrupt, loop.Interrupted) as stop:
+        again = shlex.join(["elastic-infogan", "train", config.source, "--out", str(path)])
+        terminal.note(f"Interrupted; what was learned so far is kept. To go on: {again}")
+        raise KeyboardInterrupt from stop
+    terminal.say(f"Trained: {path}. Next: elastic-infogan evaluate {path}")
+
+
+def _settled(config: Config) -> Config:
+    """The configuration with its number of classes, checked as far as that goes without the images."""
+    if not config.source:
+        raise ConfigError("SOURCE is missing: what to train on, for example mnist or a folder of pictures")
+    if config.imbalance is not None:
+        imbalance.parse(config.imbalance)
+    classes = config.classes or known_classes(config.source)
+    if classes is None:
+        raise ConfigError(f"--classes is missing: how many kinds to look for in {config.source}")
+    return replace(config, classes=classes)
+
+
+def _labels_to_draw_by(config: Config) -> str | None:
+    """The labels' file, only where an imbalance is to be drawn by it."""
+    return None if config.imbalance is None else config.labels
+
+
+def _run_folder(config: Config, out: Path | None, resume: bool) -> Path:
+    """The run folder asked for, or the first of runs/SOURCE-RECIPE-1, -2, … that does not exist.
+
+    Raises:
+        RunError: there is no run to resume.
+    """
+    if resume and (out is None or not (out / "config.toml").exists()):
+        where = "--out, which is missing" if out is None else str(out)
+        raise RunError(f"--resume: there is no run in {where}")
+    name = Path(config.source).stem or "images"
+    free = (path for n in count(1) if not (path := Path("runs", f"{name}-{config.recipe}-{n}")).exists())
+    return out or next(free)
+
+
+def _move_aside(path: Path) -> None:
+    """Rename a run that is there to PATH.1, PATH.2 and so on; what is no run is left for `Run` to refuse."""
+    if (path / "config.toml").exists():
+        aside = next(p for n in count(1) if not (p := path.with_name(f"{path.name}.{n}")).exists())
+        path.rename(aside)
+        terminal.note(f"The run that was in {path} is now in {aside}")

@@ -1,0 +1,278 @@
+"""Verbs, flags and exit statuses, on real runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from elastic_infogan.apps.cli import run
+
+COMMAND = [sys.executable, "-m", "elastic_infogan"]
+
+
+# Help and wrong input
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["data", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy(arguments):
+    program = (
+        "import sys; from elastic_infogan.apps.cli import run; "
+        f"status = run({arguments!r}); heavy = {{'torch', 'numpy', 'kornia', 'scipy', 'sklearn', 'PIL'}}; "
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules); sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_every_setting_is_a_flag_with_help(capsys):
+    assert run(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    for flag in ("--classes", "--prior.learning-rate", "--views.rotate", "--self-labelling.weight"):
+        assert flag in text
+    assert "degrees either way" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["trian", "digits"], r'Unknown command "trian"\. Did you mean "train"\?'),
+        (["data", "inspct"], r'Unknown command "inspct"\. Did you mean "inspect"\?'),
+        (["train", "digits", "--prior.lerned"], r"--prior\.lerned.*--prior\.learned"),
+        (["train", "digits", "--seed", "x"], r'--seed.*"x"'),
+        (["train", "digits", "--device", "cud"], r"--device.*cuda"),
+        (["train", "digits", "--steps", "1", "--minutes", "1"], "--minutes and --steps exclude each other"),
+        (["train", "digits", "--resume", "--new"], "--resume and --new exclude each other"),
+        (["train", "digits", "more"], "'more' is one argument too many"),
+        (["train", "digits", "--recipe", "elastik"], "elastik.*elastic"),
+        (["train"], "SOURCE is missing"),
+        (["train", "nowhere", "--classes", "3"], "no file or folder nowhere"),
+        (["train", "dogits", "--classes", "3"], "did you mean digits"),
+        (["train", "digits", "--imbalance", "randm:0"], "randm.*random"),
+        (["train", "digits", "--config", "missing.toml"], r"missing\.toml"),
+        (["assign", "nowhere", "digits", "--out", "a.csv"], "nowhere"),
+        (["generate", "nowhere"], "--out"),
+        (["evaluate", "nowhere"], "nowhere"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_2(arguments, line, fails, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert re.search(line, fails(*arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_unknown_classes_need_k(fails, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((9, 8, 8), np.uint8))
+    assert "--classes is missing" in fails("train", tmp_path / "x.npy")
+
+
+# Where settings come from
+
+
+def resolved(capsys, *arguments):
+    assert run(["train", "digits", "--dry-run", *map(str, arguments)]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_dry_run_prints_everything_and_writes_nothing(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = resolved(capsys, "--steps", "7")
+    assert re.search(r"^classes = 10$", text, re.MULTILINE)
+    assert re.search(r"^steps = 7$", text, re.MULTILINE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flag_wins_over_the_file_and_the_file_over_the_recipe(capsys, tmp_path):
+    file = tmp_path / "mine.toml"
+    lines = [
+        'recipe = "paper"',
+        "seed = 5",
+        "minutes = 3.0",
+        "[views]",
+        "rotate = 7.0",
+        "[prior]",
+        "learned = false",
+    ]
+    file.write_text("\n".join(lines))
+    text = resolved(capsys, "--config", file, "--seed", "6", "--steps", "9", "--prior.learned")
+    assert 'recipe = "paper"' in text
+    assert "seed = 6" in text
+    assert "steps = 9" in text
+    assert "minutes" not in text
+    assert "rotate = 7.0" in text
+    assert "learned = true" in text
+    assert "encode = 0.0" in text  # by the recipe: neither a flag nor the file says so
+
+
+def test_an_unknown_key_in_the_file_is_named_with_the_nearest(fails, tmp_path):
+    (tmp_path / "mine.toml").write_text("[prior]\nlerned = true\n")
+    line = fails("train", "digits", "--config", tmp_path / "mine.toml")
+    assert "prior.lerned" in line
+    assert "prior.learned" in line
+
+
+def test_a_run_can_be_repeated_from_its_own_config(trained, capsys):
+    assert run(["train", "--config", str(trained / "config.toml"), "--dry-run"]) == 0
+    assert capsys.readouterr().out.strip() == (trained / "config.toml").read_text().strip()
+
+
+# The verbs on a run
+
+
+def test_training_leaves_a_whole_run_and_going_on_with_it_changes_nothing(digits_run, capsys):
+    weights = (digits_run / "model.safetensors").read_bytes()
+    assert run(["train", "digits", "--out", str(digits_run)]) == 0
+    assert (digits_run / "model.safetensors").read_bytes() == weights
+
+
+def test_another_setting_for_a_run_that_is_there_is_refused(digits_run, fails):
+    assert "seed" in fails("train", "digits", "--seed", "3", "--out", digits_run)
+
+
+def test_new_moves_the_old_run_aside(digits_run):
+    assert run(["train", "digits", "--steps", "2", "--new", "--out", str(digits_run)]) == 0
+    kept = [path for path in digits_run.parent.iterdir() if path != digits_run]
+    assert len(kept) == 1
+    assert "steps = 30" in (kept[0] / "config.toml").read_text()
+    assert "steps = 2" in (digits_run / "config.toml").read_text()
+
+
+def test_assign_gives_every_image_a_row(trained, tmp_path):
+    out = tmp_path / "a.csv"
+    assert run(["assign", str(trained), "digits", "--out", str(out), "--copy-to", str(tmp_path / "by")]) == 0
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == [str(i) for i in range(1797)]
+    p = np.array([[row[f"p_{k}"] for k in range(10)] for row in rows], float)
+    np.testing.assert_allclose(p.sum(1), 1, atol=1e-5)
+    classes = [int(row["class"]) for row in rows]
+    assert classes == p.argmax(1).tolist()
+    folders = {path.name: len(list(path.iterdir())) for path in (tmp_path / "by").iterdir()}
+    assert folders == {f"class-{k:02d}": classes.count(k) for k in set(classes)}
+
+
+def test_assign_takes_pictures_of_another_size_and_mode(trained, tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (60, 40), "red").save(tmp_path / 'in/a "red", one.png')
+    Image.new("L", (8, 8)).save(tmp_path / "in/b.png")
+    (tmp_path / "in/c.png").write_bytes(b"")
+    assert run(["assign", str(trained), str(tmp_path / "in"), "--out", str(tmp_path / "a.csv")]) == 0
+    with (tmp_path / "a.csv").open(newline="") as file:
+        assert [row["image"] for row in csv.DictReader(file)] == ['a "red", one.png', "b.png"]
+
+
+def test_generate_repeats_itself_for_a_seed_and_only_then(trained, tmp_path):
+    def made(name, seed):
+        wanted = ["--classes", "3,0", "--per-class", "4", "--seed", str(seed)]
+        assert run(["generate", str(trained), *wanted, "--out", str(tmp_path / name)]) == 0
+        with np.load(tmp_path / name) as file:
+            return file["images"], file["codes"]
+
+    images, codes = made("a.npz", 1)
+    again, _ = made("b.npz", 1)
+    other, _ = made("c.npz", 2)
+    assert images.shape == (8, *again.shape[1:])
+    assert codes.tolist() == [3] * 4 + [0] * 4
+    assert (images == again).all()
+    assert (images != other).any()
+
+
+def test_generate_writes_grids_and_folders(trained, tmp_path, fails):
+    assert run(["generate", str(trained), "--per-class", "3", "--out", str(tmp_path / "g.png")]) == 0
+    with Image.open(tmp_path / "g.png") as picture:
+        width, height = picture.size
+    assert (width, height) == (3 * (8 + 1) + 1, 10 * (8 + 1) + 1)
+    assert run(["generate", str(trained), "--classes", "7", "--out", str(tmp_path / "g")]) == 0
+    assert len(list((tmp_path / "g").glob("class7_*.png"))) == 10
+    assert "no class 10" in fails("generate", trained, "--classes", "10", "--out", tmp_path / "h")
+    assert "--per-class" in fails("generate", trained, "--per-class", "0", "--out", tmp_path / "h")
+
+
+def test_evaluate_writes_scores_shares_and_a_table(digits_run, capsys):
+    assert run(["evaluate", str(digits_run)]) == 0
+    text = capsys.readouterr().out
+    for title in ("class", "learned prior", "share assigned", "true share", "recall"):
+        assert title in text
+    for name in ("shares.json", "metrics.json"):
+        assert str(digits_run / name) in text
+    shares = json.loads((digits_run / "shares.json").read_text())
+    assert {key: len(value) for key, value in shares.items()} == {"prior": 10, "assigned": 10}
+    assert sum(shares["assigned"]) == pytest.approx(1)
+    assert sum(shares["prior"]) == pytest.approx(1, abs=1e-5)
+    metrics = json.loads((digits_run / "metrics.json").read_text())
+    for key in ("accuracy", "nmi", "ari", "prior_rmse", "generated_nmi", "ent"):
+        assert 0 <= metrics[key] <= 3
+    assert metrics["images"] < 1797  # the imbalanced subset that it was trained on
+    assert len(metrics["classes"]) == 10
+
+
+def test_evaluate_without_labels_still_tells_shares(digits_run, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.zeros((5, 8, 8), np.uint8))
+    out = tmp_path / "m.json"
+    assert run(["evaluate", str(digits_run), str(tmp_path / "x.npy"), "--out", str(out)]) == 0
+    assert "true share" not in capsys.readouterr().out
+    assert "accuracy" not in json.loads(out.read_text())
+
+
+# The data verbs
+
+
+def test_inspect_counts_classes_and_names_what_cannot_be_used(tmp_path, capsys):
+    for name in ("cat/a.png", "cat/b.png", "dog/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (30, 30)).save(tmp_path / name)
+    (tmp_path / "dog/bad.png").write_bytes(b"\x89PNG")
+    assert run(["data", "inspect", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert "3 images" in said.out
+    assert re.search(r"cat\s+2", said.out)
+    assert "dog/bad.png" in said.err
+
+
+def test_a_packed_store_is_a_source(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for i in range(3):
+        Image.new("L", (30, 30), i).save(tmp_path / f"in/{i}.png")
+    assert run(["data", "pack", str(tmp_path / "in"), "--size", "16", "--out", str(tmp_path / "store")]) == 0
+    capsys.readouterr()
+    assert run(["data", "inspect", str(tmp_path / "store")]) == 0
+    assert "sizes: 16×16 3\n" in capsys.readouterr().out
+
+
+def test_an_imbalanced_subset_is_drawn_and_written(tmp_path, capsys, fails):
+    counts = ",".join(str(10 * (k + 1)) for k in range(10))
+    assert run(["data", "imbalance", "digits", counts, "--out", str(tmp_path / "x.npz")]) == 0
+    assert re.search(r"9\s+100\s+0\.182", capsys.readouterr().out)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as file:
+        names, found = np.unique(file["labels"], return_counts=True)
+        assert file["images"].shape == (550, 8, 8, 1)
+    assert dict(zip(names.tolist(), found.tolist(), strict=True)) == {str(k): 10 * (k + 1) for k in range(10)}
+    np.save(tmp_path / "x.npy", np.zeros((5, 8, 8), np.uint8))
+    assert "no labels" in fails("data", "imbalance", tmp_path / "x.npy", "random:0")
+
+
+# Interruption
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, number):
+    out = tmp_path / "run"
+    arguments = ["train", "digits", "--steps", "100000", "--interval", "0.5", "--out", str(out)]
+    process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (out / "stats.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert f"elastic-infogan train digits --out {out}" in said
+    assert "Traceback" not in said
