@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -229,7 +228,7 @@ def test_inspect_tells_what_is_there(mixed):
     assert found.count == len(names) == sum(found.modes.values()) == sum(found.sizes.values())
     assert {item.name for item in found.set_aside} == reasons.keys()
     assert (found.size, found.channels, found.classes) == (32, 3, {})
-    assert found.bytes == sum(os.path.getsize(folder / name) for name in [*names, *reasons])
+    assert found.bytes == sum((folder / name).stat().st_size for name in [*names, *reasons])
 
 
 def test_inspect_counts_classes(classes, tmp_path):

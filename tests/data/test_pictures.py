@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from elastic_infogan.data.parallel import quiet_pillow
 from elastic_infogan.data.pictures import UnusableError, decode, examine, on_white, read_header, to_grey
 
 
@@ -98,10 +100,15 @@ def test_damaged_bytes_never_escape_as_another_error(seed):
     data = bytearray(file.getvalue())
     for position in rng.integers(0, len(data), 12):
         data[position] = rng.integers(0, 256)
-    try:
+    with quiet_pillow(), contextlib.suppress(UnusableError):
         assert decode(io.BytesIO(bytes(data)), 8, 3).shape == (8, 8, 3)
-    except UnusableError as reason:
-        assert str(reason)
+
+
+def test_more_than_a_hundred_megapixels_are_not_decoded():
+    file = io.BytesIO()
+    Image.new("1", (12_000, 9_000)).save(file, "PNG")
+    with quiet_pillow(), pytest.raises(UnusableError, match="12,000×9,000 pixels, more than 100 megapixels"):
+        decode(file, 28, 1)
 
 
 def test_header_reads_size_and_mode():

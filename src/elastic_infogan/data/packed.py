@@ -103,9 +103,10 @@ def _pack(
         raise DataError(f"{store} exists and is no packed store; choose another folder")
     folder = store.with_name(f".{store.name}.partial")
     with _disk(store, listing), quiet_pillow(), locked(folder):
-        if not is_current(store, key):  # another process may have packed it while this one waited
+        if is_current(store, key):  # another process has packed it while this one waited
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
             _fill_and_publish(listing, folder, store, _plan(listing, key, size, channels), workers, progress)
-        shutil.rmtree(folder, ignore_errors=True)
     return open_store(store)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
 import shutil
-import time
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elastic_infogan.data.store import write_json
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["COLOURED", "GREY", "SET_ASIDE", "TODO", "Partial", "Plan", "locked"]
 
@@ -161,43 +165,30 @@ class Partial:
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Make a folder and hold it alone: of several processes that pack the same source, one does."""
-    while True:
+    if sys.platform == "win32":  # has no such locks: two packers at once would both do the work
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = _lock(folder)
-        if descriptor is None or _is_open(folder, descriptor):
-            break
-        os.close(descriptor)  # whoever held it has renamed or removed the folder
+        yield
+        return
+    while (descriptor := _lock(folder)) is None:
+        pass
     try:
         yield
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def _lock(folder: Path) -> int | None:
-    try:
-        import fcntl
-    except ImportError:  # no such locks here: two packers at once would both do the work
-        return None
+    """Wait for a folder; None where whoever held it has renamed or removed it meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
-        time.sleep(0.01)
-        return _lock_again(folder)
+        return None
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
-
-
-def _lock_again(folder: Path) -> int | None:
-    folder.mkdir(parents=True, exist_ok=True)
-    return _lock(folder)
-
-
-def _is_open(folder: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(folder.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
+    if folder.exists() and os.path.samestat(folder.stat(), os.fstat(descriptor)):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _npy_header(shape: tuple[int, ...]) -> bytes:
@@ -212,10 +203,14 @@ def _npy_header(shape: tuple[int, ...]) -> bytes:
 
 def _reserve(descriptor: int, length: int) -> None:
     """Take the room on the disk now, so that a lack of it shows before anything is decoded."""
-    if hasattr(os, "posix_fallocate"):
+    try:
         os.posix_fallocate(descriptor, 0, length)
-    else:
+    except AttributeError:  # not on this system
         os.ftruncate(descriptor, length)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        os.ftruncate(descriptor, length)  # not on this file system
 
 
 def _read(file: io.FileIO, length: int) -> bytes:

@@ -115,7 +115,8 @@ def _read(
     if (given := _read_arrays(path)) is not None:
         return from_array(*given, size=size, channels=channels, origin=origin)
     if _is_folder_or_zip(path):
-        return load_packed(path, size, channels, None if store is None else Path(store), progress)
+        packed = load_packed(path, size, channels, None if store is None else Path(store), progress)
+        return replace(packed, origin=origin)
     raise DataError(f"{origin} is no folder, .zip, .npy, .npz or IDX file; for a picture, name its folder")
 
 
