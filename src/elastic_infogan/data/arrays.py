@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elastic_infogan.data.pictures import fit_array, on_white, to_grey
+from elastic_infogan.data.pictures import on_white, to_grey
+from elastic_infogan.data.resampling import fit_batch
 from elastic_infogan.errors import DataError
 
 __all__ = ["as_images", "fit_images", "read_npy", "read_npz"]
 
-_CHUNK = 1024
+_CHUNK = 256
 
 
 def read_npy(path: Path) -> NDArray[Any]:
@@ -145,7 +146,7 @@ def _fit_chunk(chunk: NDArray[np.uint8], size: int, channels: int) -> NDArray[np
     if channels == 1 and chunk.shape[3] == 3:
         chunk = to_grey(chunk)
     if chunk.shape[1:3] != (size, size):
-        chunk = np.stack([fit_array(image, size) for image in chunk])
+        chunk = fit_batch(chunk, size)
     return np.broadcast_to(chunk, (*chunk.shape[:3], channels))
 
 

@@ -28,7 +28,7 @@ def from_values(values: NDArray[Any], count: int, where: str) -> Labels:
         raise DataError(f"{where}: labels have shape {values.shape}, {count:,} images need ({count},)")
     if values.dtype.kind not in "iubUS":
         raise DataError(f"{where}: labels are {values.dtype}; integers or strings are needed")
-    text = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    text = np.char.decode(values, "utf-8", "backslashreplace") if values.dtype.kind == "S" else values
     names, indices = np.unique(text, return_inverse=True)
     return indices.astype(np.int64).reshape(-1), tuple(str(name) for name in names)
 

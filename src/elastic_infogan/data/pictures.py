@@ -18,7 +18,6 @@ __all__ = [
     "UnusableError",
     "decode",
     "examine",
-    "fit_array",
     "on_white",
     "read_header",
     "to_grey",
@@ -205,12 +204,6 @@ def fit(picture: Image.Image, size: int) -> Image.Image:
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
     return picture.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-
-
-def fit_array(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """One image `(H, W, C)`, C = 1 or 3, as `(size, size, C)`; see `fit`."""
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels))
-    return np.asarray(fit(picture, size)).reshape(size, size, pixels.shape[2])
 
 
 def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

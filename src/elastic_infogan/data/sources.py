@@ -107,7 +107,7 @@ def _read(
         images = from_array(pixels, size=size, channels=channels, origin=origin)
         return replace(images, labels=found.astype(np.int64), class_names=class_names(origin))
     path = Path(origin).expanduser()
-    if not path.exists():
+    if not origin or not _exists(path):
         raise _unknown(origin)
     if is_store(path):
         stored = open_store(path)
@@ -120,10 +120,19 @@ def _read(
     raise DataError(f"{origin} is no folder, .zip, .npy, .npz or IDX file; for a picture, name its folder")
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for a file, or a folder that may not be entered
+        return False
+
+
 def holds_pictures(source: str | Path) -> bool:
     """Whether a source is a folder or zip of single pictures rather than arrays or a packed store."""
     path = Path(source).expanduser()
-    if str(source) in NAMES or is_store(path) or not _is_folder_or_zip(path):
+    if not str(source) or str(source) in NAMES or not _exists(path) or is_store(path):
+        return False
+    if not _is_folder_or_zip(path):
         return False
     return path.suffix.lower() != ".npz" and not (path.is_dir() and find_idx(path))
 
@@ -146,5 +155,5 @@ def _read_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None] | None:
 
 def _unknown(origin: str) -> DataError:
     near = difflib.get_close_matches(origin.lower(), NAMES, n=1)
-    hint = f"; did you mean {near[0]}?" if near else f" and it is none of {', '.join(NAMES)}"
-    return DataError(f"there is no file or folder {origin}{hint}")
+    hint = f"; did you mean {near[0]}?" if near else f", and it is none of {', '.join(NAMES)}"
+    return DataError(f"there is no file or folder {origin[:200]!r}{hint}")
