@@ -15,7 +15,7 @@ def fit_batch(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
     The shorter side is scaled to `size`, the longer one cropped about its centre. Rows, then columns,
     each rounded and clipped as Pillow does it. Pillow takes the columns first where that is less work,
-    which changes pixels by one level, and by more only where sharp edges overshoot 0 or 255 twice.
+    which changes pixels by a level or two, and by more only where sharp edges overshoot 0 or 255.
     """
     height, width = images.shape[1:3]
     side = min(height, width)
