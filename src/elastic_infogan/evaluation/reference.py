@@ -124,7 +124,8 @@ def reference_classifier(
     folder = cache or user_cache_path("elastic-infogan", appauthor=False)
     path = folder / f"{EXTRACTOR}-{_content_key(images, labels, len(names), seed)}.safetensors"
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = ReferenceNetwork(images.size, images.channels, len(names))
+    with torch.device("meta"):  # no weights yet, and no draw from anybody's random numbers
+        network = ReferenceNetwork(images.size, images.channels, len(names))
     accuracy = _restore(network, path)
     if accuracy is None:
         report = progress or (lambda share: None)
@@ -163,7 +164,8 @@ def _restore(network: ReferenceNetwork, path: Path) -> float | None:
     try:
         with safe_open(path, framework="pt") as file:
             header: dict[str, Any] = json.loads(file.metadata()["reference"])
-            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network.load_state_dict(tensors, assign=True)
         accuracy = header["held_out_accuracy"]
         return math.nan if accuracy is None else float(accuracy)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError):

@@ -21,15 +21,15 @@ EXTRACTOR = "reference_cnn1"
 cache key and of every metric's name."""
 
 FEATURES = 128
-EPOCHS, BATCH = 5, 128
-STEPS_AT_LEAST, STEPS_AT_MOST = 800, 20_000
+EPOCHS, BATCH = 3, 128
+STEPS_AT_LEAST, STEPS_AT_MOST = 600, 20_000
 HIGHEST_LR = 4e-3
 HOLD_OUT_ONE_IN = 10
 READ_AT_ONCE = 1000
 
 
 class ReferenceNetwork(nn.Module):
-    """Convolutions that halve the image until its shorter side is at most four pixels, then two layers.
+    """Convolutions that halve the image until its shorter side is at most three pixels, then two layers.
 
     Arguments:
         size: height and width of the images in pixels, 8 to 128.
@@ -44,13 +44,14 @@ class ReferenceNetwork(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("deviation", torch.ones(channels))
-        layers, width = _convolution(channels, 32, kernel=5), 32
-        height, breadth = size
-        while min(height, breadth) > 4:
-            height, breadth, wider = height // 2, breadth // 2, min(2 * width, 128)
-            layers += [nn.MaxPool2d(2), *_convolution(width, wider, kernel=3)]
-            width = wider
-        self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.2))
+        stride = 1 if min(size) < 16 else 2 if min(size) <= 64 else 4
+        layers, width = _convolution(channels, 32, kernel=5, stride=stride), 32
+        height, breadth = (-(-side // stride) for side in size)
+        while min(height, breadth) > 3:
+            wider = min(2 * width, 128)
+            layers += [*_convolution(width, wider, kernel=3), nn.MaxPool2d(2)]
+            height, breadth, width = height // 2, breadth // 2, wider
+        self.trunk = nn.Sequential(*layers, nn.Flatten())
         self.hidden = nn.Sequential(nn.Linear(width * height * breadth, FEATURES), nn.ReLU())
         self.head = nn.Linear(FEATURES, n_classes)
 
@@ -71,8 +72,8 @@ class ReferenceNetwork(nn.Module):
         return ((images.float() - self.mean) / self.deviation).permute(0, 3, 1, 2)
 
 
-def _convolution(channels: int, width: int, kernel: int) -> list[nn.Module]:
-    convolution = nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False)
+def _convolution(channels: int, width: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(channels, width, kernel, stride, padding=kernel // 2, bias=False)
     return [convolution, nn.BatchNorm2d(width), nn.ReLU()]
 
 
@@ -105,13 +106,13 @@ def train_reference(
     """
     train, held_out = _split(labels, seed)
     forked = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(forked):  # weights, dropout and jitter draw from the global generators
+    with torch.random.fork_rng(forked):  # weights and jitter draw from the global generators
         torch.manual_seed(seed)
         network = ReferenceNetwork(images.size, images.channels, n_classes)
         network.mean[:], network.deviation[:] = _pixel_statistics(images.images[train[:10_000]])
         network = network.to(device).train()
         batches = _batches(train, seed)
-        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
+        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, HIGHEST_LR, len(batches))
         for done, batch in enumerate(batches, start=1):
             pixels, targets = torch.from_numpy(images.images[batch]), torch.from_numpy(labels[batch])
