@@ -4,4 +4,5 @@ from elastic_infogan.apps.cli import main
 
 __all__: list[str] = []
 
-main()
+if __name__ == "__main__":
+    main()

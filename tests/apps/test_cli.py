@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -168,6 +169,17 @@ def test_assign_takes_pictures_of_another_size_and_mode(trained, tmp_path):
     assert run(["assign", str(trained), str(tmp_path / "in"), "--out", str(tmp_path / "a.csv")]) == 0
     with (tmp_path / "a.csv").open(newline="") as file:
         assert [row["image"] for row in csv.DictReader(file)] == ['a "red", one.png', "b.png"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_half(trained, tmp_path, fails):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        line = fails("assign", trained, "digits", "--out", tmp_path / "a.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert line == f"{tmp_path / 'a.csv'} cannot be written: File too large"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_generate_repeats_itself_for_a_seed_and_only_then(trained, tmp_path):

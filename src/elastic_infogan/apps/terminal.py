@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from elastic_infogan.data.images import SetAside
 
@@ -64,28 +71,35 @@ def training() -> Iterator[Callable[[telemetry.Progress], None]]:
     if not _notes.is_terminal:
         yield _Lines()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-    with _Clock(*columns, console=_notes) as bar:
-        task = bar.add_task("starting", total=None, left="", told=None)
-
-        def report(moment: telemetry.Progress) -> None:
-            total = moment.seconds + moment.seconds_left
-            bar.update(task, description=_summary(moment), total=total, told=(monotonic(), moment.seconds))
-
-        yield report
+    with _Clock(console=_notes) as clock:
+        yield clock.report
 
 
 class _Clock(Progress):
-    """A bar that moves with the clock between the moments that it is told of."""
+    """A bar that moves with the clock between the moments that it is told of, with the losses below it."""
 
-    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
-        tasks = list(tasks)
-        for task in tasks:
-            if task.fields["told"] is not None and task.total is not None:
-                at, seconds = task.fields["told"]
-                task.completed = min(task.total, seconds + monotonic() - at)
-                task.fields["left"] = f"{_clock(task.total - task.completed)} left"
-        return super().make_tasks_table(tasks)
+    def __init__(self, console: Console) -> None:
+        columns = ("{task.description}", BarColumn(), TaskProgressColumn(), "{task.fields[rest]}")
+        self.moment: telemetry.Progress | None = None
+        self.told = 0.0
+        super().__init__(*columns, console=console)
+        self.bar = self.add_task("starting", total=None, rest="")
+
+    def report(self, moment: telemetry.Progress) -> None:
+        """Take in a moment of training."""
+        self.moment, self.told = moment, monotonic()
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """The bar as it stands now, and the losses of the last moment."""
+        if self.moment is not None:
+            total = self.moment.seconds + self.moment.seconds_left
+            now = min(total, self.moment.seconds + monotonic() - self.told)
+            task = self.tasks[0]
+            task.description, task.total, task.completed = self.moment.stage, total, now
+            task.fields["rest"] = f"{self.moment.images_per_second:,.0f} images/s  {_clock(total - now)} left"
+        yield from super().get_renderables()
+        if self.moment is not None:
+            yield Text(_losses(self.moment), style="dim")
 
 
 class _Lines:
@@ -97,12 +111,12 @@ class _Lines:
     def __call__(self, moment: telemetry.Progress) -> None:
         if monotonic() - self.last >= EVERY:
             self.last = monotonic()
-            note(f"{moment.fraction:4.0%}  {_summary(moment)}  {_clock(moment.seconds_left)} left")
+            rest = f"{moment.images_per_second:,.0f} images/s  {_clock(moment.seconds_left)} left"
+            note(f"{moment.fraction:4.0%}  {moment.stage}  {_losses(moment)}  {rest}")
 
 
-def _summary(moment: telemetry.Progress) -> str:
-    losses = " ".join(f"{name} {value:.3g}" for name, value in moment.losses.items())
-    return f"{moment.stage}  {losses}  {moment.images_per_second:,.0f} images/s"
+def _losses(moment: telemetry.Progress) -> str:
+    return "  ".join(f"{name} {value:.3g}" for name, value in moment.losses.items())
 
 
 def _clock(seconds: float) -> str:
