@@ -58,7 +58,7 @@ def gumbel_softmax(log_probabilities: Tensor, noise: Tensor, temperature: float)
 def one_hot_straight_through(relaxed: Tensor) -> Tensor:
     """One-hot argmax of `relaxed` (N, K) with the gradient of `relaxed` (Jang et al., section 2.2)."""
     hard = F.one_hot(relaxed.argmax(dim=-1), relaxed.shape[-1]).to(relaxed.dtype)
-    return hard + relaxed - relaxed.detach()
+    return hard + (relaxed - relaxed.detach())
 
 
 def nt_xent(anchors: Tensor, views: Tensor, temperature: float, candidates: Tensor | None = None) -> Tensor:

@@ -88,7 +88,9 @@ class ElasticInfoGAN(nn.Module):
             self.encoder = nn.Sequential(linear, nn.BatchNorm1d(spec.features), nn.LeakyReLU(0.2))
         self.q_head = QHead(spec.features, spec.n_classes, spec.continuous)
         initialise(self)
-        self.to(memory_format=torch.channels_last)
+        for parameter in self.parameters():
+            if parameter.dim() == 4:  # convolutions are fastest with channels last
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     @property
     def n_classes(self) -> int:

@@ -28,9 +28,7 @@ class ImageBatches:
         self.device = device
         self.on_device: Tensor | None = None
         if images.nbytes <= resident:
-            self.on_device = (
-                torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).contiguous().to(device)
-            )
+            self.on_device = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).contiguous().to(device)
 
     def __len__(self) -> int:
         return len(self.source)

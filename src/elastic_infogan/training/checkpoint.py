@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,9 +10,7 @@ from torch.optim import Adam
 
 from elastic_infogan.errors import RunError, TrainingError
 from elastic_infogan.training.run import Run, read_tensors, write_tensors
-
-if TYPE_CHECKING:
-    from elastic_infogan.training.loop import State
+from elastic_infogan.training.state import State
 
 __all__ = ["restore", "save"]
 

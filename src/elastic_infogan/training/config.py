@@ -18,6 +18,7 @@ __all__ = [
     "Latent",
     "Networks",
     "Optimiser",
+    "Precision",
     "Prior",
     "Schedule",
     "SelfLabelling",
@@ -27,6 +28,9 @@ __all__ = [
     "overlay",
     "to_toml",
 ]
+
+
+Precision = Literal["auto", "32-true", "bf16-mixed"]
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,11 @@ class Networks:
     """what Q reads: the discriminator's trunk, or an encoder of its own that D never shapes"""
     q_trains_trunk: bool = False
     """with q = trunk: let MI and NT-Xent train the trunk too (the paper's formula; its code did not)"""
-    generator_width: int = 64
+    generator_width: int = 32
     """channels of the generator's last hidden layer; doubled at each halving of the resolution"""
     generator_hidden: int = 0
     """units of a hidden layer between latent and first feature map; 0 leaves it out"""
-    discriminator_width: int = 64
+    discriminator_width: int = 32
     """channels of the discriminator's first layer; doubled at each halving of the resolution"""
     discriminator_hidden: int = 0
     """units of the hidden layer after D's convolutions; 0 leaves it out"""
@@ -75,7 +79,7 @@ class Prior:
     """tau at the end of the budget; geometric in between, constant when equal"""
     learning_rate: float = 2e-4
     """Adam step on the logits: with the reference's 2e-4 one nat takes 5,000 steps"""
-    posterior_rate: float = 0.0
+    posterior_rate: float = 0.02
     """pull of p towards the mean of Q's posterior on each real batch (EM with forgetting), per step"""
     floor: float = 0.0
     """smallest class probability kept, as a fraction of uniform; keeps rare codes alive"""
@@ -173,13 +177,13 @@ class Views:
 
     rotate: float = 15.0
     """degrees either way"""
-    zoom: float = 0.15
+    zoom: float = 0.25
     """relative size either way"""
-    translate: float = 0.08
+    translate: float = 0.1
     """fraction of the image either way"""
-    shear: float = 15.0
+    shear: float = 25.0
     """degrees of slant either way"""
-    stretch: float = 0.1
+    stretch: float = 0.25
     """relative change of the ratio of width to height either way"""
     corners: float = 0.0
     """displacement of each corner, as a fraction of the image"""
@@ -215,7 +219,7 @@ class Config:
     """draw an imbalanced subset: random:SEED, longtail:RATIO:SEED, 6300,1585,... or FILE.npy:ROW"""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """where to compute"""
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    precision: Precision = "auto"
     """bf16 where the device has it, otherwise fp32"""
     devices: int = 1
     """processes on this machine, one a device"""
@@ -260,7 +264,8 @@ def overlay(config: Config, changes: Mapping[str, Any], origin: str) -> Config:
             near = difflib.get_close_matches(name, known, 1, 0.4)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             raise ConfigError(f"{origin}: there is no setting '{name}'{hint}")
-    return _replace_nested(config, changes, origin)
+    changed: Config = _replace_nested(config, changes, origin)
+    return changed
 
 
 def _replace_nested(node: Any, changes: Mapping[str, Any], origin: str, prefix: str = "") -> Any:

@@ -47,10 +47,13 @@ def tied_mixture(
         n_classes, covariance_type="tied", reg_covar=1e-4, n_init=restarts, random_state=seed, max_iter=200
     )
     mixture.fit(features)
-    weight = mixture.means_ @ mixture.precisions_
-    bias = np.log(mixture.weights_) - 0.5 * (weight * mixture.means_).sum(1)
-    as_tensor = lambda array: torch.from_numpy(np.asarray(array, dtype=np.float32))  # noqa: E731
-    return LinearPosterior(as_tensor(weight), as_tensor(bias - bias.mean()), as_tensor(mixture.weights_))
+    means, precision, shares = (
+        torch.as_tensor(found, dtype=torch.float64)
+        for found in (mixture.means_, mixture.precisions_, mixture.weights_)
+    )
+    weight = means @ precision
+    bias = shares.log() - 0.5 * (weight * means).sum(1)
+    return LinearPosterior(weight.float(), (bias - bias.mean()).float(), shares.float())
 
 
 @torch.no_grad()

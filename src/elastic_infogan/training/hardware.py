@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from lightning_fabric import Fabric
 
 from elastic_infogan.errors import ConfigError
-from elastic_infogan.training.config import Config
+from elastic_infogan.training.config import Config, Precision
 
 __all__ = ["choose_device", "choose_precision", "make_fabric"]
 
@@ -25,7 +27,7 @@ def choose_device(wanted: str) -> str:
     return wanted
 
 
-def choose_precision(wanted: str, device: str) -> str:
+def choose_precision(wanted: Precision, device: str) -> Literal["32-true", "bf16-mixed"]:
     """`bf16-mixed` where the device multiplies bf16 in hardware, else `32-true`.
 
     A CPU without AVX-512 bf16 instructions falls back to scalar convolutions that are ten times slower

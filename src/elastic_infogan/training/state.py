@@ -90,13 +90,20 @@ class State:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
 
+    def mean_over_processes(self, tensor: Tensor) -> Tensor:
+        """`tensor` averaged over all processes."""
+        mean = self.fabric.all_reduce(tensor, reduce_op="mean")
+        if not isinstance(mean, Tensor):
+            raise TypeError(f"all_reduce of a tensor gave {type(mean)}")
+        return mean
+
     def _average_gradients(self, optimiser: Adam) -> None:
         if self.fabric.world_size == 1:
             return
         gradients = [
             p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None
         ]
-        flat = self.fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
+        flat = self.mean_over_processes(torch.cat([g.reshape(-1) for g in gradients]))
         for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 

@@ -162,7 +162,7 @@ def follow(state: State, labels: Tensor) -> None:
     if prior.learned and prior.posterior_rate:
         mean = labels.mean(0)
         if state.fabric.world_size > 1:
-            mean = state.fabric.all_reduce(mean, reduce_op="mean")
+            mean = state.mean_over_processes(mean)
         state.model.prior.follow(mean, prior.posterior_rate)
 
 

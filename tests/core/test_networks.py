@@ -1,0 +1,71 @@
+"""Shapes at every size, and the published layers at 28 pixels."""
+
+import pytest
+import torch
+
+from elastic_infogan.core.networks import (
+    Discriminator,
+    Encoder,
+    Generator,
+    ImageShape,
+    QHead,
+    Trunk,
+    initialise,
+    stages,
+)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [8, 16, 28, 32, 64, 128])
+def test_every_network_fits_every_size(size, channels):
+    shape = ImageShape(size, channels)
+    images = Generator(shape, 12, 8, 0)(torch.zeros(2, 12))
+    assert images.shape == (2, channels, size, size)
+    trunk = Trunk(shape, 8, 16)
+    assert Discriminator(trunk, 10)(images, torch.zeros(2, 10)).shape == (2,)
+    assert Encoder(shape, 8, 16)(images).shape == (2, 16)
+
+
+def test_a_size_that_cannot_be_halved_is_refused():
+    with pytest.raises(ValueError, match="30 pixels"):
+        stages(30)
+
+
+def test_the_published_networks_at_28_pixels():
+    shape = ImageShape(28, 1)
+    count = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
+    dense = 72 * 1024 + 1024 + 2 * 1024 + 1024 * 6272 + 6272 + 2 * 6272
+    up = 128 * 64 * 16 + 64 + 2 * 64 + 64 * 16 + 1
+    assert count(Generator(shape, 72, 64, 1024)) == dense + up
+    down = 16 * 64 + 64 + 64 * 128 * 16 + 128 + 2 * 128 + 6272 * 1024 + 1024 + 2 * 1024
+    assert count(Trunk(shape, 64, 1024)) == down
+
+
+def test_encoder_features_have_unit_length():
+    features = Encoder(ImageShape(28, 1), 8, 16)(torch.randn(4, 1, 28, 28))
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(4))
+
+
+def test_initial_weights_are_the_published_ones():
+    torch.manual_seed(0)
+    trunk = Trunk(ImageShape(28, 1), 64, 1024)
+    initialise(trunk)
+    for layer in trunk.modules():
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)):
+            assert layer.weight.std().item() == pytest.approx(0.02, rel=0.05)
+            assert layer.bias.abs().max() == 0
+
+
+def test_a_conditional_discriminator_reads_the_code_and_a_plain_one_does_not():
+    torch.manual_seed(0)
+    images, codes = torch.randn(3, 1, 28, 28), torch.eye(3)
+    for n_classes, differs in ((3, True), (0, False)):
+        judge = Discriminator(Trunk(ImageShape(28, 1), 8, 0), n_classes).eval()
+        changed = not torch.equal(judge(images, codes), judge(images, codes.roll(1, 0)))
+        assert changed is differs
+
+
+def test_continuous_codes_get_a_mean_and_a_variance_each():
+    output = QHead(16, 10, 2)(torch.zeros(5, 16))
+    assert output.mean.shape == output.log_variance.shape == (5, 2)
+    assert QHead(16, 10, 0)(torch.zeros(5, 16)).mean.shape == (5, 0)

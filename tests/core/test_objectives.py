@@ -1,0 +1,104 @@
+"""Which loss updates which parameters: the table is held against the gradients that really flow."""
+
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from elastic_infogan.core import objectives
+from elastic_infogan.core.model import GROUPS, ElasticInfoGAN, ModelSpec
+
+SPEC = ModelSpec(
+    size=28, channels=1, n_classes=4, noise=6, continuous=2, q="encoder", conditional=True, generator_width=4,
+    generator_hidden=0, discriminator_width=4, discriminator_hidden=16, encoder_width=4, features=8,
+    prior_floor=0.0,
+)  # fmt: skip
+TRUNK = replace(SPEC, q="trunk", conditional=False)
+
+SETTINGS = {
+    "encoder of its own": (SPEC, False, True, True),
+    "MI spares Q": (SPEC, False, True, False),
+    "published code": (TRUNK, False, True, True),
+    "published formula": (TRUNK, True, True, True),
+    "fixed prior": (TRUNK, False, False, True),
+}
+
+
+def losses(model, term, target="argmax"):
+    """One term by the code path that training uses."""
+    torch.manual_seed(0)
+    latent = model.draw(8, 0.5, "straight-through")
+    fake = model.generate(latent.noise, latent.code.value, latent.continuous)
+    real = torch.rand(8, 1, 28, 28) * 2 - 1
+    if term == "adversarial_d":
+        codes = latent.code.value.detach()
+        return objectives.discriminator_terms(model, real, codes, fake.detach(), codes)[term]
+    if term in ("contrast", "self_labelling"):
+        output = model.recognise(real)
+        if term == "contrast":
+            return objectives.contrast(output.features[:4], output.features[4:], 0.5, True, None)
+        return objectives.self_labelling(output.logits.softmax(1).detach(), output.logits, 0.0)
+    return objectives.generator_terms(model, latent, fake, target)[term]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_each_term_updates_exactly_the_groups_of_its_row(setting):
+    spec, trains_trunk, learned, informed = SETTINGS[setting]
+    model = ElasticInfoGAN(spec)
+    table = objectives.update_table(
+        spec.q, q_trains_trunk=trains_trunk, learned_prior=learned, information_trains_q=informed
+    )
+    for term, row in table.items():
+        model.zero_grad(set_to_none=True)
+        with objectives.learning(model, row):
+            losses(model, term).backward()
+        moved = {g for g in GROUPS if any(p.grad is not None and p.grad.any() for p in model.group(g))}
+        assert moved == row, term
+
+
+def test_every_parameter_is_in_exactly_one_group():
+    for spec in (SPEC, TRUNK):
+        model = ElasticInfoGAN(spec)
+        grouped = [id(p) for name in GROUPS for p in model.group(name)]
+        assert sorted(grouped) == sorted(id(p) for p in model.parameters())
+
+
+def test_with_an_argmax_target_p_learns_through_g_alone():
+    """The third trap: the published target carries no gradient to p; a relaxed target does."""
+    model = ElasticInfoGAN(SPEC)
+    latent = model.draw(8, 0.5, "straight-through")
+    code_alone = torch.zeros_like(latent.noise), latent.code.value.detach(), latent.continuous
+    for target, reaches in (("argmax", False), ("sample", True)):
+        model.zero_grad(set_to_none=True)
+        objectives.generator_terms(model, latent, model.generate(*code_alone), target)[
+            "information"
+        ].backward(retain_graph=True)
+        assert (model.prior.logits.grad is not None) is reaches
+
+
+def test_self_labelling_counts_confident_answers_only():
+    labels = torch.tensor([[0.95, 0.05], [0.6, 0.4]])
+    logits = torch.tensor([[0.0, 0.0], [5.0, -5.0]])
+    loss = objectives.self_labelling(labels, logits, 0.9)
+    assert loss.item() == pytest.approx(0.5 * torch.tensor(2.0).log().item(), rel=1e-6)
+
+
+def test_the_spec_rebuilds_the_model():
+    model = ElasticInfoGAN(ModelSpec(**asdict(SPEC)))
+    model.load_state_dict(ElasticInfoGAN(SPEC).state_dict())
+
+
+def test_samples_repeat_for_a_seed_and_classes_differ():
+    model = ElasticInfoGAN(SPEC).eval()
+    codes = torch.tensor([0, 1])
+    once, again = (model.sample(codes, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert once.dtype == torch.uint8
+    assert once.shape == (2, 28, 28, 1)
+    assert torch.equal(once, again)
+
+
+def test_posteriors_of_uint8_images_are_probabilities():
+    model = ElasticInfoGAN(SPEC).eval()
+    probabilities, features = model.posterior(torch.zeros(3, 28, 28, 1, dtype=torch.uint8))
+    assert features.shape == (3, 8)
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(3))

@@ -1,0 +1,81 @@
+"""Views keep range, shape and identity; what they vary is what was asked for."""
+
+import pytest
+import torch
+from kornia.morphology import dilation, erosion
+
+from elastic_infogan.data.views import IdentityViews, affine_matrices, to_range, vary_thickness
+
+SETTINGS = {
+    "digits": {"rotate": 15, "zoom": 0.2, "translate": 0.1, "shear": 20, "stretch": 0.2, "thickness": 1.0},
+    "corners": {"rotate": 20, "zoom": 0.1, "corners": 0.05},
+    "natural": {"rotate": 5, "zoom": 0.2, "translate": 0.1, "mirror": True, "colour": 0.4},
+}
+
+
+def pictures(n=8, channels=1, size=28):
+    return torch.randint(0, 256, (n, channels, size, size), dtype=torch.uint8)
+
+
+def still(**changes):
+    zeros = {"rotate": 0.0, "zoom": 0.0, "translate": 0.0, "shear": 0.0, "stretch": 0.0}
+    return affine_matrices(5, 28, torch.device("cpu"), **(zeros | changes))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_views_keep_shape_and_range(setting, channels):
+    views = IdentityViews(**SETTINGS[setting])(pictures(channels=channels))
+    assert views.shape == (8, channels, 28, 28)
+    assert views.dtype == torch.float32
+    assert views.min() >= -1 - 1e-5
+    assert views.max() <= 1 + 1e-5
+
+
+def test_no_ranges_mean_no_change():
+    images = pictures()
+    torch.testing.assert_close(IdentityViews()(images), to_range(images), atol=1e-4, rtol=0)
+
+
+def test_to_range_spans_minus_one_to_one():
+    assert to_range(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+
+
+def test_affine_maps_without_ranges_are_the_identity_and_rotations_keep_the_centre():
+    torch.testing.assert_close(still(), torch.eye(2, 3).expand(5, 2, 3))
+    centre = torch.tensor([13.5, 13.5, 1.0])
+    torch.testing.assert_close(still(rotate=30.0, shear=20.0, zoom=0.2) @ centre, centre[:2].expand(5, 2))
+
+
+@pytest.mark.parametrize(("change", "low", "high"), [({"rotate": 45.0}, 1, 1), ({"zoom": 0.2}, 0.64, 1.44)])
+def test_the_area_changes_by_zoom_alone(change, low, high):
+    area = torch.linalg.det(still(**change)[:, :, :2])
+    assert (area >= low - 1e-5).all()
+    assert (area <= high + 1e-5).all()
+
+
+def test_thickness_lies_between_erosion_and_dilation():
+    images = pictures()
+    views, kernel = vary_thickness(images, 1.0), torch.ones(3, 3)
+    assert (views <= dilation(images.float(), kernel) + 1e-3).all()
+    assert (views >= erosion(images.float(), kernel) - 1e-3).all()
+    assert not torch.equal(views, images.float())
+
+
+def test_a_mirror_flips_some_and_leaves_some():
+    images = pictures(64)
+    views, plain = IdentityViews(mirror=True)(images), to_range(images)
+    flipped = torch.isclose(views, plain.flip(3), atol=1e-4).flatten(1).all(1)
+    kept = torch.isclose(views, plain, atol=1e-4).flatten(1).all(1)
+    assert (flipped | kept).all()
+    assert flipped.any()
+    assert kept.any()
+
+
+def test_views_follow_the_seed():
+    images, views = pictures(), IdentityViews(**SETTINGS["digits"])
+    torch.manual_seed(1)
+    once = views(images)
+    torch.manual_seed(1)
+    assert torch.equal(views(images), once)
+    assert not torch.equal(views(images), once)

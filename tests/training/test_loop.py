@@ -1,0 +1,130 @@
+"""Training end to end on digits: every recipe, determinism, resuming, and what stops it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from elastic_infogan.errors import ConfigError, DataError, TrainingError
+from elastic_infogan.training import loop
+from elastic_infogan.training.checkpoint import restore
+from elastic_infogan.training.config import Contrast, Latent
+from elastic_infogan.training.loop import Interrupted, stage_at, train
+from elastic_infogan.training.recipes import RECIPES
+from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.state import setup
+
+
+def weights(run):
+    return read_tensors(run.path / "model.safetensors")[0]
+
+
+def same(ours, theirs):
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_leaves_a_whole_run(recipe, small, trained):
+    run = trained(small(recipe))
+    for name in ("config.toml", "stats.jsonl", "model.safetensors", "model.json", "shares.json"):
+        assert (run.path / name).is_file(), name
+    assert list((run.path / "samples").glob("*.png"))
+    assert set(run.stats()[-1]["losses"]) >= {"adversarial_d", "adversarial_g", "information"}
+    assert run.load_model().sample(torch.arange(10)).shape == (10, 8, 8, 1)
+
+
+def test_continuous_codes_and_annealing_work_in_a_recipe(small, trained):
+    base = small("paper")
+    prior = replace(base.prior, temperature=1.0, temperature_end=0.5)
+    run = trained(replace(base, latent=Latent(continuous=2), prior=prior))
+    assert "information_continuous" in run.stats()[-1]["losses"]
+
+
+def test_the_published_formula_trains_with_a_fresh_trunk_pass(small, trained):
+    """The second trap: features from before D's step cannot be trained after it."""
+    base = small("paper", contrast=Contrast(weight=10.0, temperature=1.0, pairs="original-view"))
+    run = trained(replace(base, networks=replace(base.networks, q_trains_trunk=True)))
+    assert run.stats()[-1]["losses"]["contrast"] > 0
+
+
+def test_a_seed_decides_the_weights(small, trained):
+    once, again = (weights(trained(small(), name)) for name in "ab")
+    assert same(once, again)
+    assert not same(once, weights(trained(small(seed=1), "c")))
+
+
+class StopAt:
+    """Asks to stop once a number of steps is done."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    @property
+    def asked(self):
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("recipe", ["elastic", "paper"])
+@pytest.mark.parametrize("stop", [3, 9, 17])
+def test_an_interrupted_run_ends_with_the_same_weights(recipe, stop, small, trained, tmp_path, digits):
+    config = small(recipe)
+    whole = weights(trained(config, "whole"))
+    run = Run.create(tmp_path / "halved", config)
+    with pytest.raises(Interrupted):
+        loop.fit(setup(config, digits), run, lambda _: None, StopAt(stop))
+    train(config, digits, run)
+    assert same(weights(run), whole)
+
+
+def test_restoring_gives_back_every_number(small, trained, digits):
+    run = trained(small())
+    state = setup(run.config, digits)
+    restore(state, run)
+    saved, _ = read_tensors(run.checkpoint)
+    assert torch.equal(torch.get_rng_state(), saved["random/cpu"])
+    for i, parameter in enumerate(p for g in state.optimisers["q"].param_groups for p in g["params"]):
+        moments = state.optimisers["q"].state[parameter]
+        assert moments["exp_avg"].stride() == parameter.stride()
+        assert torch.equal(moments["exp_avg"], saved[f"optimiser/q/{i}/exp_avg"])
+
+
+def test_stages_follow_the_budget(small):
+    config = small()
+    order = [stage_at(config, p) for p in np.linspace(0, 0.999, 50)]
+    assert sorted(set(order), key=order.index) == ["encode", "refine", "play"]
+    assert stage_at(small("paper"), 0.0) == "play"
+
+
+def test_losses_that_explode_keep_the_last_good_checkpoint(small, digits, tmp_path):
+    config = small("paper", steps=4)
+    run = Run.create(tmp_path / "run", config)
+    train(config, digits, run)
+    before = run.checkpoint.read_bytes()
+    # Contradictory on purpose: a step so large that the weights overflow.
+    wild = replace(config, steps=40, optimiser=replace(config.optimiser, generator_learning_rate=1e30))
+    state = setup(wild, digits)
+    with pytest.raises(TrainingError, match="last good checkpoint is kept"):
+        loop.fit(state, run, lambda _: None, StopAt(39))
+    assert run.checkpoint.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "culprit"),
+    [
+        ({"classes": 1}, ConfigError, "--classes 1"),
+        ({"classes": 2000}, ConfigError, "only 1797 images"),
+        ({"batch": 1798}, DataError, "--batch 1797 or less"),
+        ({"batch": 1}, ConfigError, "--batch 1"),
+        ({"device": "mps" if not torch.backends.mps.is_available() else "cuda"}, ConfigError, "--device"),
+    ],
+)
+def test_settings_that_cannot_be_trained_are_refused(changes, kind, culprit, small, digits):
+    with pytest.raises(kind, match=culprit):
+        setup(small(**changes), digits)
+
+
+def test_images_of_an_awkward_size_are_refused(small):
+    with pytest.raises(ConfigError, match=r"--size.*30 pixels"):
+        setup(small(), np.zeros((50, 30, 30, 1), np.uint8))

@@ -1,0 +1,111 @@
+"""The run folder: foreign files, changed settings, crashes and full disks."""
+
+import json
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+
+from elastic_infogan.errors import ConfigError, RunError
+from elastic_infogan.training.run import Run, read_tensors, replacing, with_budget, write_tensors
+
+
+def test_tensors_and_state_survive(tmp_path):
+    tensors = {"a": torch.arange(6.0).view(2, 3).t(), "b": torch.zeros(0, dtype=torch.uint8)}
+    write_tensors(tmp_path / "x.safetensors", tensors, {"step": 3})
+    back, state = read_tensors(tmp_path / "x.safetensors")
+    assert state == {"step": 3}
+    assert all(torch.equal(back[name], tensors[name]) for name in tensors)
+
+
+class Bomb:
+    """Shouts when it is unpickled."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("something was unpickled",))
+
+
+def test_a_pickle_in_place_of_safetensors_is_refused_and_not_opened(tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(RunError, match=r"model\.safetensors is not a safetensors file"):
+        read_tensors(file)
+
+
+def test_tensors_of_another_program_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(RunError, match="not written by this program"):
+        read_tensors(tmp_path / "x.safetensors")
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    file = tmp_path / "x.safetensors"
+    write_tensors(file, {"a": torch.zeros(1000)}, {})
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(RunError, match="damaged"):
+        read_tensors(file)
+
+
+def test_a_crash_while_writing_leaves_the_old_file(tmp_path):
+    file = tmp_path / "x.json"
+    file.write_text("old")
+    with pytest.raises(KeyError), replacing(file) as beside:
+        beside.write_text("half")
+        raise KeyError
+    assert file.read_text() == "old"
+
+
+def test_a_folder_of_another_program_is_neither_used_nor_read(tmp_path, small):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(RunError, match="is not a run folder"):
+        Run.create(tmp_path, small())
+    with pytest.raises(RunError, match="is not a run folder"):
+        Run.open(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_a_run_is_resumed_only_with_its_own_settings(tmp_path, small):
+    Run.create(tmp_path / "run", small())
+    assert Run.create(tmp_path / "run", small(steps=99)).config.steps == 99
+    with pytest.raises(ConfigError, match=r"started with seed = 0, not 5.*--new"):
+        Run.create(tmp_path / "run", small(seed=5))
+
+
+def test_a_configuration_with_an_unknown_key_is_refused(tmp_path, small):
+    run = Run.create(tmp_path / "run", small())
+    text = (run.path / "config.toml").read_text().replace("\nseed", "\nsede")
+    (run.path / "config.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"'sede'.*'seed'"):
+        Run.open(run.path)
+
+
+def test_a_model_that_does_not_fit_its_description_is_refused(trained, small):
+    run = trained(small("paper", steps=2))
+    described = json.loads((run.path / "model.json").read_text())
+    (run.path / "model.json").write_text(json.dumps(described | {"n_classes": 7}))
+    with pytest.raises(RunError, match=r"model\.json does not describe"):
+        run.load_model()
+
+
+def test_a_run_without_a_model_says_so(tmp_path, small):
+    with pytest.raises(RunError, match="is missing: train first"):
+        Run.create(tmp_path / "run", small()).load_model()
+
+
+def test_statistics_after_a_step_are_forgotten_and_torn_lines_dropped(tmp_path, small):
+    run = Run.create(tmp_path / "run", small())
+    for step in (1, 2, 3):
+        run.log({"step": step})
+    with (run.path / "stats.jsonl").open("a") as file:
+        file.write('{"step": 4, "lo')
+    run.forget_after(2)
+    assert [line["step"] for line in run.stats()] == [1, 2]
+
+
+def test_the_default_budget_grows_with_the_set_up_to_ten_minutes(small):
+    free = replace(small(), steps=None)
+    assert [with_budget(free, n).minutes for n in (1797, 20_000, 70_000)] == [0.5, 5.0, 10.0]
+    assert with_budget(small(), 70_000).minutes is None
