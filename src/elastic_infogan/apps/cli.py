@@ -36,7 +36,7 @@ app.command(data)
 in_panels(Config)
 
 
-@app.command(sort_key=1)
+@app.command(sort_key=1, usage="Usage: elastic-infogan train SOURCE [--minutes M | --steps N] [OPTIONS]")
 def train(
     source: str | None = None,
     /,
