@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 RUN := runs/demo
+BENCHMARKS := startup throughput overhead memory assignment
 
 .PHONY: demo test check bench clean
 
@@ -23,7 +24,7 @@ check: $(DEV)
 	$(BIN)/python -m pytest --doctest-modules src
 
 bench: $(RUNTIME)
-	set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py --out runs/bench/$$name.json; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
