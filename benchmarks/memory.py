@@ -36,7 +36,7 @@ def main() -> None:
     """Measure, print and, where asked, write."""
     parser = arguments("Peak memory of `train mnist`.")
     parser.add_argument("--recipe", default="elastic", help="recipe to train")
-    parser.add_argument("--steps", type=int, default=40, help="budget of the run")
+    parser.add_argument("--steps", type=int, default=24, help="budget of the run")
     options = parser.parse_args()
     peak = peak_bytes(options.recipe, options.steps, options.threads) / 1e9
     print(f"train mnist, recipe {options.recipe}: at most {peak:.2f} GB")

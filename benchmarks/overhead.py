@@ -12,7 +12,8 @@ from outside with clocks. What counts as what:
 - loop: what `fit` does around a step;
 - networks: the rest of the step, that is passes, gradients, optimisers and G's average.
 
-What happens once a run, finding the classes among the features, is given in seconds.
+What a run does once, finding the classes among the features and counting the shares at the end, is given in
+seconds, as is a checkpoint.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ AROUND_STEP = (
     (loop, "write_line", "line"),
     (loop, "save", "save"),
     (discovery, "discover", "discover"),
+    (discovery, "assigned_shares", "shares"),
 )
 
 
@@ -134,7 +136,8 @@ def measure(recipe: str, images: NDArray[np.uint8], n: int) -> dict[str, Any]:
     config = replace(named(recipe), source="mnist", classes=10, steps=n, size=images.shape[1])
     clocks = run_timed(config, images)
     stages = {stage: shares(clocks, config, stage) for stage in loop.STEPS if clocks.total(stage, "step")}
-    once = {"discover_s": clocks.once("discover"), "checkpoint_s": clocks.once("save")}
+    labels = {"discover_s": "discover", "checkpoint_s": "save", "assigned_shares_s": "shares"}
+    once = {name: clocks.once(label) for name, label in labels.items()}
     return {"steps": n, "percent": stages} | {k: round(float(np.median(v)), 2) for k, v in once.items() if v}
 
 
@@ -152,7 +155,7 @@ def main() -> None:
             parts = ", ".join(f"{name} {value:.1f} %" for name, value in percent.items() if name != "outside")
             print(f"{recipe} {stage:7} {percent['outside']:5.1f} % outside the networks' step ({parts})")
         once = [f"{k.removesuffix('_s')} {v} s" for k, v in figures[recipe].items() if k.endswith("_s")]
-        print(f"{recipe} once: {', '.join(once)}")
+        print(f"{recipe} each time: {', '.join(once)}")
     report("overhead", machine, figures, options.out)
 
 

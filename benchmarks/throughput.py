@@ -89,7 +89,7 @@ def measure(rounds: int, block: int) -> dict[str, Any]:
 def main() -> None:
     """Measure, print and, where asked, write."""
     parser = arguments("Throughput of recipe paper's step against plain PyTorch.")
-    parser.add_argument("--rounds", type=int, default=9, help="turns of each side")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each side")
     parser.add_argument("--block", type=int, default=4, help="steps in a turn")
     options = parser.parse_args()
     use_threads(options.threads)
