@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from kornia.geometry.transform import warp_perspective
 from kornia.morphology import dilation, erosion
 
-from elastic_infogan.data.views import IdentityViews, affine_matrices, to_range, vary_thickness
+from elastic_infogan.data.views import IdentityViews, affine_matrices, to_range, vary_thickness, warp
 
 SETTINGS = {
     "digits": {"rotate": 15, "zoom": 0.2, "translate": 0.1, "shear": 20, "stretch": 0.2, "thickness": 1.0},
@@ -42,16 +43,28 @@ def test_to_range_spans_minus_one_to_one():
 
 
 def test_affine_maps_without_ranges_are_the_identity_and_rotations_keep_the_centre():
-    torch.testing.assert_close(still(), torch.eye(2, 3).expand(5, 2, 3))
+    torch.testing.assert_close(still(), torch.eye(3).expand(5, 3, 3))
     centre = torch.tensor([13.5, 13.5, 1.0])
-    torch.testing.assert_close(still(rotate=30.0, shear=20.0, zoom=0.2) @ centre, centre[:2].expand(5, 2))
+    moved = still(rotate=30.0, shear=20.0, zoom=0.2) @ centre
+    torch.testing.assert_close(moved, centre.expand(5, 3))
 
 
 @pytest.mark.parametrize(("change", "low", "high"), [({"rotate": 45.0}, 1, 1), ({"zoom": 0.2}, 0.64, 1.44)])
 def test_the_area_changes_by_zoom_alone(change, low, high):
-    area = torch.linalg.det(still(**change)[:, :, :2])
+    area = torch.linalg.det(still(**change)[:, :2, :2])
     assert (area >= low - 1e-5).all()
     assert (area <= high + 1e-5).all()
+
+
+def test_warping_agrees_with_an_independent_implementation():
+    images = to_range(pictures(5))
+    maps = still(rotate=30.0, zoom=0.2, translate=0.1)
+    maps[:, 2, :2] = 0.001
+    # The library takes the map from image to view, and inverts it.
+    oracle = warp_perspective(
+        images, torch.linalg.inv(maps), (28, 28), padding_mode="border", align_corners=True
+    )
+    torch.testing.assert_close(warp(images, maps), oracle, atol=1e-3, rtol=0)
 
 
 def test_thickness_lies_between_erosion_and_dilation():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 __all__ = [
     "Discriminator",
@@ -22,6 +23,7 @@ __all__ = [
     "QHead",
     "QOutput",
     "Trunk",
+    "fold_batch_norms",
     "initialise",
     "stages",
 ]
@@ -65,6 +67,20 @@ def initialise(module: nn.Module) -> None:
             nn.init.normal_(layer.weight, 0.0, 0.02)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def fold_batch_norms(layers: nn.Sequential) -> nn.Sequential:
+    """The same function of eval mode with each batch normalisation folded into the layer before it."""
+    folded: list[nn.Module] = []
+    for layer in layers:
+        before = folded[-1] if folded else None
+        if isinstance(layer, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
+            folded[-1] = fuse_conv_bn_eval(before, layer)
+        elif isinstance(layer, nn.BatchNorm1d) and isinstance(before, nn.Linear):
+            folded[-1] = fuse_linear_bn_eval(before, layer)
+        else:
+            folded.append(layer)
+    return nn.Sequential(*folded)
 
 
 class Generator(nn.Module):

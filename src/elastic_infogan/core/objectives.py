@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -97,17 +96,14 @@ def contrast(
     return functional.positive_pair_loss(anchors, views)
 
 
-def self_labelling(labels: Tensor, logits: Tensor, confidence: float) -> Tensor:
-    """Cross-entropy of Q on a view against its own confident answer on the image.
+def self_labelling(labels: Tensor, logits: Tensor) -> Tensor:
+    """Cross-entropy of Q on views against the classes that it gave the untouched images itself.
 
-    Sohn et al., FixMatch (NeurIPS 2020), equation 4, without any given label; SCAN's self-labelling
-    (Van Gansbeke et al., ECCV 2020).
+    Caron et al., DeepCluster (ECCV 2018), and SCAN's self-labelling (Van Gansbeke et al., ECCV 2020); the
+    labels stay fixed within a stage, since labels that follow Q at once let rare classes drift away.
 
     Arguments:
-        labels: posterior on the untouched images, `(N, K)`, without a graph.
-        logits: for a view of each, `(N, K)`.
-        confidence: images whose largest posterior is below it do not count.
+        labels: Q's class of each image, int64 `(N,)`.
+        logits: of a view of each, `(N, K)`.
     """
-    top, index = labels.max(dim=1)
-    loss = F.cross_entropy(logits.float(), index, reduction="none")
-    return torch.where(top >= confidence, loss, 0.0).mean()
+    return F.cross_entropy(logits.float(), labels)

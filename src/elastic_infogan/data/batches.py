@@ -45,5 +45,5 @@ class ImageBatches:
         return images.permute(0, 3, 1, 2).contiguous().to(self.device)
 
     def draw(self, n: int) -> Tensor:
-        """`n` random images, uint8 `(n, C, H, W)` on the device."""
-        return self.gather(torch.randint(len(self), (n,)))
+        """Indices of `n` random images, int64 `(n,)` on the CPU."""
+        return torch.randint(len(self), (n,))

@@ -31,6 +31,8 @@ def save(state: State, run: Run) -> None:
     tensors |= {f"average/{n}": t for n, t in state.average.state_dict().items()}
     for name, optimiser in state.optimisers.items():
         tensors |= {f"optimiser/{name}/{key}": t for key, t in _moments(optimiser).items()}
+    if state.labels is not None:
+        tensors["labels"] = state.labels
     tensors["random/cpu"] = torch.get_rng_state()
     if state.fabric.device.type == "cuda":
         tensors["random/cuda"] = torch.cuda.get_rng_state(state.fabric.device)
@@ -52,6 +54,7 @@ def restore(state: State, run: Run) -> None:
         for name, optimiser in state.optimisers.items():
             _set_moments(optimiser, _under(tensors, f"optimiser/{name}/"))
         state.step, state.seconds, state.stage = scalars["step"], scalars["seconds"], scalars["stage"]
+        state.labels = tensors.get("labels")
         torch.set_rng_state(tensors["random/cpu"])
     except (RuntimeError, KeyError) as error:
         raise RunError(

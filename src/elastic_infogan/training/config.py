@@ -123,8 +123,10 @@ class Optimiser:
     """step for G"""
     encode_learning_rate: float = 2e-3
     """step for Q's encoder while it learns alone"""
-    q_learning_rate: float = 5e-4
-    """step for Q afterwards: its head and, where it has one, its encoder"""
+    refine_learning_rate: float = 1e-3
+    """step for Q while it learns from its own labels"""
+    q_learning_rate: float = 1e-4
+    """step for Q during the game: its head and, where it has one, its encoder"""
     beta1: float = 0.5
     """decay of the first moment for D and G"""
     q_beta1: float = 0.9
@@ -149,12 +151,10 @@ class Adversary:
 
 @dataclass(frozen=True)
 class SelfLabelling:
-    """Q taught by its own confident answers (recipe elastic)."""
+    """Q taught on views by the classes that it gave the untouched images (recipe elastic)."""
 
     weight: float = 1.0
-    """weight of the cross-entropy between Q's answer on one view and its label from another"""
-    confidence: float = 0.9
-    """posterior from which an answer counts as a label"""
+    """weight of the cross-entropy; 0 leaves it out"""
 
 
 @dataclass(frozen=True)
@@ -163,11 +163,11 @@ class Schedule:
 
     encode: float = 0.25
     """NT-Xent alone trains Q's encoder; 0 starts with the game"""
-    refine: float = 0.1
-    """self-labelling trains Q after its head and the prior came from a mixture on the features"""
+    refine: float = 0.15
+    """NT-Xent and self-labelling train Q, whose head and the prior came from a mixture on the features"""
     encode_batch: int = 128
     """images in a step before the game"""
-    q_interval: int = 4
+    q_interval: int = 8
     """adversarial steps between two in which real images train Q"""
 
 
@@ -225,7 +225,7 @@ class Config:
     """processes on this machine, one a device"""
     nodes: int = 1
     """machines"""
-    batch: int = 128
+    batch: int = 64
     """images in an adversarial step, over all devices"""
     interval: float = 15.0
     """seconds between lines of stats.jsonl, and four times that between sample grids and checkpoints"""

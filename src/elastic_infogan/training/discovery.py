@@ -7,16 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.training.state import State
 
-__all__ = ["LinearPosterior", "assigned_shares", "discover", "set_q_and_prior", "tied_mixture"]
+__all__ = ["LinearPosterior", "assign", "discover", "set_q_and_prior", "tied_mixture"]
 
 CHUNK = 1024
 """Images in an inference batch."""
+
+HEAD_NORM = 10.0
+"""Mean length of a row of Q's head after discovery."""
+
+SMALL_CLUSTERS = 6
+"""Clusters for each class before joining."""
 
 
 @dataclass(frozen=True)
@@ -35,56 +42,78 @@ class LinearPosterior:
 
 
 def tied_mixture(
-    features: NDArray[np.float32], n_classes: int, seed: int, restarts: int = 4
+    features: NDArray[np.float32], n_classes: int, seed: int, restarts: int = 3
 ) -> LinearPosterior:
-    """Fit K Gaussians with a common covariance to features `(N, F)` by EM, best of `restarts`.
+    """Fit K Gaussians with a common covariance to features `(N, F)` by EM, the likeliest of `restarts`.
 
     With one covariance the quadratic terms cancel, so that the posterior is linear-softmax in the
     features (linear discriminant analysis without labels), exactly what `QHead` computes; unlike k-means
     it estimates the shares, which are not equal here.
     """
-    mixture = GaussianMixture(
-        n_classes, covariance_type="tied", reg_covar=1e-4, n_init=restarts, random_state=seed, max_iter=200
-    )
-    mixture.fit(features)
+    exact = features.astype(np.float64)
+    fits = [_from_joined(exact, n_classes, seed + i) for i in range(restarts)]
+    best = max(fits, key=lambda mixture: float(mixture.lower_bound_))
     means, precision, shares = (
         torch.as_tensor(found, dtype=torch.float64)
-        for found in (mixture.means_, mixture.precisions_, mixture.weights_)
+        for found in (best.means_, best.precisions_, best.weights_)
     )
     weight = means @ precision
     bias = shares.log() - 0.5 * (weight * means).sum(1)
-    return LinearPosterior(weight.float(), (bias - bias.mean()).float(), shares.float())
+    return LinearPosterior((weight - weight.mean(0)).float(), (bias - bias.mean()).float(), shares.float())
+
+
+def _from_joined(features: NDArray[np.float64], n_classes: int, seed: int) -> GaussianMixture:
+    """A mixture that starts from many small clusters joined into K by average linkage.
+
+    Started from K clusters, EM on imbalanced data splits a common class and drowns a rare one; a small
+    cluster of the rare class survives the joining, since it is far from every other.
+    """
+    small = min(SMALL_CLUSTERS * n_classes, len(features))
+    clusters = KMeans(small, n_init=1, random_state=seed).fit(features)
+    joined = AgglomerativeClustering(n_classes, metric="cosine", linkage="average")
+    labels = joined.fit_predict(clusters.cluster_centers_)[clusters.labels_]
+    # Where images repeat, fewer clusters than asked for are filled; an empty one starts at any image.
+    members = [features[labels == k] for k in range(n_classes)]
+    means = np.stack([m.mean(0) if len(m) else features[k] for k, m in enumerate(members)])
+    counts = np.array([max(1, len(m)) for m in members])
+    mixture = GaussianMixture(
+        n_classes, covariance_type="tied", reg_covar=1e-6, max_iter=200, random_state=seed,
+        means_init=means, weights_init=counts / counts.sum(),
+    )  # fmt: skip
+    mixture.fit(features)
+    return mixture
 
 
 @torch.no_grad()
 def set_q_and_prior(model: ElasticInfoGAN, posterior: LinearPosterior) -> None:
-    """Make Q answer with `posterior`, and let the prior start from its shares."""
+    """Make Q give the classes of `posterior`, and let the prior start from its shares.
+
+    Features are not Gaussian, and in many dimensions a mixture's posterior is far too sure of itself, with
+    weights so large that the smallest step of the encoder upsets it. All logits are scaled alike, which
+    changes no class, so that features of unit length give logits that training can still move.
+    """
+    scale = HEAD_NORM / posterior.weight.norm(dim=1).mean()
     head = model.q_head.classes
-    head.weight.copy_(posterior.weight)
-    head.bias.copy_(posterior.bias)
+    head.weight.copy_(posterior.weight * scale)
+    head.bias.copy_(posterior.bias * scale)
     model.prior.assign(posterior.shares.to(model.prior.logits.device))
 
 
 def discover(state: State) -> None:
     """Find the classes among the features of real images, and start Q's head and the prior from them."""
     n = min(len(state.batches), 100 * state.config.networks.features)
-    chosen = np.random.default_rng(state.config.seed).permutation(len(state.batches))[:n]
-    features = torch.cat(
-        [_answer(state, torch.from_numpy(part))[1] for part in np.array_split(chosen, n // CHUNK + 1)]
-    )
+    chosen = torch.from_numpy(np.random.default_rng(state.config.seed).permutation(len(state.batches))[:n])
+    features = torch.cat([_answer(state, part)[1] for part in chosen.split(CHUNK)])
     posterior = tied_mixture(features.cpu().numpy(), state.model.n_classes, state.config.seed)
-    set_q_and_prior(
-        state.model, state.fabric.broadcast(posterior) if state.fabric.world_size > 1 else posterior
-    )
+    if state.fabric.world_size > 1:
+        posterior = state.fabric.broadcast(posterior)
+    set_q_and_prior(state.model, posterior)
 
 
-def assigned_shares(state: State) -> list[float]:
-    """Fraction of the images that Q assigns to each class, `[K]`."""
-    counts = torch.zeros(state.model.n_classes, dtype=torch.int64)
-    for part in torch.arange(len(state.batches)).split(CHUNK):
-        classes = _answer(state, part)[0].argmax(dim=1).cpu()
-        counts += torch.bincount(classes, minlength=len(counts))
-    return (counts / counts.sum()).tolist()
+def assign(state: State) -> Tensor:
+    """The class that Q gives each image, int64 `(N,)` on the CPU."""
+    parts = torch.arange(len(state.batches)).split(CHUNK)
+    return torch.cat([_answer(state, part)[0].argmax(dim=1).cpu() for part in parts])
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from elastic_infogan.training import checkpoint, discovery, steps
@@ -55,6 +56,8 @@ def train(
         checkpoint.restore(state, run)
         run.forget_after(state.step)
         state.meter.reset(state.seconds)
+    if state.progress >= 1 and (run.path / "shares.json").exists():
+        return
     with Interruption() as interruption:
         fit(state, run, report, interruption)
     finish(state, run)
@@ -97,9 +100,17 @@ def stage_bounds(config: Config, stage: str) -> tuple[float, float]:
 
 
 def enter(state: State, stage: str) -> None:
-    """Begin a stage; leaving `encode` means finding the classes among the features."""
+    """Begin a stage; leaving `encode` means finding the classes among the features.
+
+    A Q with an encoder of its own then labels every image once, for the stage to build on.
+    """
     if state.stage == "encode":
+        steps.settle(state)
         discovery.discover(state)
+    elif state.stage == "refine":
+        steps.settle(state)
+    if state.stage in ("encode", "refine"):
+        state.labels = discovery.assign(state)
     state.stage = stage
 
 
@@ -109,10 +120,9 @@ def set_learning_rates(state: State) -> None:
     left = (end - state.progress) / (end - begin)
     decay = state.config.optimiser.decay
     factor = min(1.0, left / decay) if decay else 1.0
-    alone = state.stage == "encode"
     for optimiser in state.optimisers.values():
         for group in optimiser.param_groups:
-            group["lr"] = factor * group["encode_lr" if alone else "play_lr"]
+            group["lr"] = factor * group[state.stage]
 
 
 def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> None:
@@ -139,20 +149,21 @@ def save(state: State, run: Run) -> None:
     """Checkpoint, model and a sample grid of the averaged generator."""
     if state.fabric.is_global_zero:
         checkpoint.save(state, run)
-        run.save_model(state.model, state.average.state_dict())
+        model = state.inference_model()
+        run.save_model(model)
         if state.stage == "play":
-            save_samples(run, state.averaged_model(), state.step)
+            save_samples(run, model, state.step)
 
 
 def finish(state: State, run: Run) -> None:
     """Leave the final model, its samples, and `shares.json`."""
-    if not state.meter.counts and (run.path / "shares.json").exists():
-        return
     write_line(state, run, lambda _: None)
+    if state.config.networks.q == "encoder":
+        steps.settle(state)
     save(state, run)
     if state.fabric.is_global_zero:
-        save_samples(run, state.averaged_model(), state.step)
-        assigned = discovery.assigned_shares(state)
+        counts = torch.bincount(discovery.assign(state), minlength=state.model.n_classes)
+        assigned = (counts / counts.sum()).tolist()
         run.write_json(
             "shares.json", {"prior": state.model.prior.probabilities().tolist(), "assigned": assigned}
         )

@@ -184,11 +184,9 @@ class Run:
         file = self.path / "stats.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
-    def save_model(self, model: ElasticInfoGAN, average: Mapping[str, Tensor]) -> None:
-        """Write what inference needs: networks, prior, and the generator's averaged weights."""
-        tensors = {name: t for name, t in model.state_dict().items() if not name.startswith("generator.")}
-        tensors |= {f"generator.{name}": tensor for name, tensor in average.items()}
-        write_tensors(self.path / "model.safetensors", tensors, {})
+    def save_model(self, model: ElasticInfoGAN) -> None:
+        """Write what inference needs: the networks, the generator as averaged, and the prior."""
+        write_tensors(self.path / "model.safetensors", model.state_dict(), {})
         self.write_json("model.json", {"format": FORMAT, "range": [-1, 1], **asdict(model.spec)})
 
     def load_model(self, device: str | torch.device = "cpu") -> ElasticInfoGAN:
@@ -209,7 +207,7 @@ class Run:
             raise RunError(
                 f"{self.path / 'model.json'} does not describe model.safetensors: {reason}"
             ) from error
-        return model.to(device).eval().requires_grad_(False)
+        return model.for_inference().to(device)
 
 
 def _step_of(line: str) -> int:

@@ -34,6 +34,7 @@ class State:
     Arguments:
         table: loss term -> parameter groups that it updates, see `objectives.update_table`.
         average: the generator's exponential moving average, which is what a run saves.
+        labels: the class that Q gave each image when the stage began, int64 `(N,)` on the CPU, or None.
         seconds: training time so far; start-up and packing do not count.
     """
 
@@ -45,6 +46,7 @@ class State:
     batches: ImageBatches
     views: IdentityViews
     table: Mapping[str, frozenset[str]]
+    labels: Tensor | None = None
     stage: str = ""
     step: int = 0
     seconds: float = 0.0
@@ -57,10 +59,11 @@ class State:
             return self.step / self.config.steps
         return self.seconds / (60 * (self.config.minutes or 1e-9))
 
-    def averaged_model(self) -> ElasticInfoGAN:
-        """A copy of the model in eval mode whose generator is the average."""
+    def inference_model(self) -> ElasticInfoGAN:
+        """A copy of the model in eval mode; its generator is the average where one is kept."""
         model = copy.deepcopy(self.model).eval().requires_grad_(False)
-        model.generator.load_state_dict(self.average.state_dict())
+        if self.config.adversary.ema:
+            model.generator.load_state_dict(self.average.state_dict())
         return model
 
     def descend(self, terms: Mapping[str, Tensor]) -> None:
@@ -187,9 +190,11 @@ def make_optimisers(config: Config, model: ElasticInfoGAN, device: str) -> dict[
     """
     rates = config.optimiser
 
-    def group(names: tuple[str, ...], play: float, encode: float = 0.0) -> dict[str, Any]:
+    def group(
+        names: tuple[str, ...], play: float, refine: float = 0.0, encode: float = 0.0
+    ) -> dict[str, Any]:
         parameters = [p for name in names for p in model.group(name)]
-        return {"params": parameters, "lr": play, "play_lr": play, "encode_lr": encode}
+        return {"params": parameters, "lr": play, "play": play, "encode": encode, "refine": refine}
 
     def adam(*groups: dict[str, Any], beta1: float) -> Adam:
         fused = rates.fused and device in ("cpu", "cuda", "mps")
@@ -205,7 +210,12 @@ def make_optimisers(config: Config, model: ElasticInfoGAN, device: str) -> dict[
             beta1=rates.beta1,
         ),
         "q": adam(
-            group(("encoder", "q_head"), rates.q_learning_rate, rates.encode_learning_rate),
+            group(
+                ("encoder", "q_head"),
+                rates.q_learning_rate,
+                rates.refine_learning_rate,
+                rates.encode_learning_rate,
+            ),
             beta1=rates.q_beta1,
         ),
     }

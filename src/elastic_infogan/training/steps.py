@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elastic_infogan.core import objectives
 from elastic_infogan.core.model import Latent
@@ -14,27 +15,35 @@ from elastic_infogan.core.objectives import learning
 from elastic_infogan.data.views import to_range
 from elastic_infogan.training.state import State
 
-__all__ = ["encode", "play", "refine"]
+__all__ = ["Batch", "encode", "play", "refine", "settle"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Real images uint8 `(n, C, H, W)` and Q's own labels for them `(n,)`, where the stage has any."""
+
+    images: Tensor
+    labels: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.images)
 
 
 def encode(state: State) -> None:
     """NT-Xent on real images trains Q's encoder, which no other loss shapes yet."""
-    images = draw(state, state.config.schedule.encode_batch)
-    with learning(state.model, state.table["contrast"]):
-        terms = real_terms(state, images, labels=None)
-        state.descend(terms)
+    batch = draw(state, state.config.schedule.encode_batch)
+    terms = teach_q(state, batch)
     state.update("q")
-    state.meter.add(terms, len(images))
+    state.meter.add(terms, len(batch))
 
 
 def refine(state: State) -> None:
-    """NT-Xent and self-labelling train Q on real images; the prior follows Q's posterior."""
-    images = draw(state, state.config.schedule.encode_batch)
-    labels = posterior(state, images)
-    terms = teach_q(state, images, labels)
+    """NT-Xent and self-labelling train Q on real images; the prior follows the labels."""
+    batch = draw(state, state.config.schedule.encode_batch)
+    terms = teach_q(state, batch)
     state.update("q")
-    follow(state, labels)
-    state.meter.add(terms, len(images))
+    follow(state, batch)
+    state.meter.add(terms, len(batch))
 
 
 def play(state: State) -> None:
@@ -43,32 +52,30 @@ def play(state: State) -> None:
     G runs once: D's phase sees its images without their graph, G's phase with it.
     """
     config, model = state.config, state.model
-    images = draw(state, config.batch)
-    labels = posterior(state, images) if config.networks.q == "encoder" else None
+    batch = draw(state, config.batch)
     players = state.table["adversarial_g"] | state.table["information"]
     with learning(model, players), state.fabric.autocast():
-        latent = model.draw(len(images), temperature(state), config.prior.samples)
+        latent = model.draw(len(batch), temperature(state), config.prior.samples)
         fake = model.generate(latent.noise, latent.code.value, latent.continuous)
-    terms = discriminator_phase(state, images, labels, fake.detach(), latent)
+    terms = discriminator_phase(state, batch, fake.detach(), latent)
     terms |= generator_phase(state, players, fake, latent)
     if state.step % config.schedule.q_interval == 0:
-        terms |= teach_q(state, images, labels)
+        terms |= teach_q(state, batch)
     state.update("generator", "q")
-    if labels is not None:
-        follow(state, labels)
+    follow(state, batch)
     average(state)
-    state.meter.add(terms, len(images))
+    state.meter.add(terms, len(batch))
 
 
-def discriminator_phase(
-    state: State, images: Tensor, labels: Tensor | None, fake: Tensor, latent: Latent
-) -> dict[str, Tensor]:
-    """D learns to tell real from generated; a conditional D is told Q's posterior of the real ones."""
+def discriminator_phase(state: State, batch: Batch, fake: Tensor, latent: Latent) -> dict[str, Tensor]:
+    """D learns to tell real from generated; a conditional D is told Q's labels of the real ones."""
     code = latent.code.value.detach()
-    real_code = torch.zeros_like(code) if labels is None else labels
+    real_code = torch.zeros_like(code)
+    if batch.labels is not None:
+        real_code.scatter_(1, batch.labels[:, None], 1.0)
     with learning(state.model, state.table["adversarial_d"]):
         with state.fabric.autocast():
-            real = channels_last(to_range(images))
+            real = channels_last(to_range(batch.images))
             terms = objectives.discriminator_terms(state.model, real, real_code, fake, code)
         state.descend(terms)
     state.update("discriminator")
@@ -84,9 +91,11 @@ def generator_phase(state: State, players: frozenset[str], fake: Tensor, latent:
     return terms
 
 
-def draw(state: State, batch: int) -> Tensor:
-    """This process's part of a batch of `batch` images, uint8 `(n, C, H, W)`."""
-    return state.batches.draw(batch // state.fabric.world_size)
+def draw(state: State, batch: int) -> Batch:
+    """This process's part of a random batch of `batch` images."""
+    indices = state.batches.draw(batch // state.fabric.world_size)
+    labels = None if state.labels is None else state.labels[indices].to(state.fabric.device)
+    return Batch(state.batches.gather(indices), labels)
 
 
 def channels_last(images: Tensor) -> Tensor:
@@ -94,60 +103,73 @@ def channels_last(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-@torch.no_grad()
-def posterior(state: State, images: Tensor) -> Tensor:
-    """Q's own answer on untouched images uint8 `(n, C, H, W)`: class probabilities `(n, K)`."""
-    with state.fabric.autocast():
-        logits = state.model.recognise(channels_last(to_range(images))).logits
-    return logits.float().softmax(dim=1)
-
-
-def teach_q(state: State, images: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+def teach_q(state: State, batch: Batch) -> dict[str, Tensor]:
     """Gradients of Q's terms on real images, added to those that Q has already."""
     config, table = state.config, state.table
-    wanted = config.contrast.weight or (labels is not None and config.self_labelling.weight)
-    if not wanted:
+    labels = batch.labels if config.self_labelling.weight else None
+    if not config.contrast.weight and labels is None:
         return {}
-    groups = table["contrast"] | (table["self_labelling"] if labels is not None else frozenset())
+    groups = table["contrast"] | (frozenset() if labels is None else table["self_labelling"])
     with learning(state.model, groups):
-        terms = real_terms(state, images, labels)
+        terms = real_terms(state, batch.images, labels)
         state.descend(terms)
     return terms
 
 
 def real_terms(state: State, images: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-    """`contrast`, and with the posterior as `labels` (n, K) `self_labelling`, on two views of `images`."""
-    config, n = state.config, len(images)
-    if config.contrast.pairs == "original-view":
+    """`contrast`, and with `labels` (n,) `self_labelling`, on two views of `images`."""
+    contrast, n = state.config.contrast, len(images)
+    if contrast.pairs == "original-view":
         pair = torch.cat([to_range(images), state.views(images)])
     else:
         pair = state.views(torch.cat([images, images]))
     with own_statistics(state), state.fabric.autocast():
         output = state.model.recognise(channels_last(pair))
     terms = {}
-    if config.contrast.weight:
+    if contrast.weight:
         anchors, views = output.features[:n], output.features[n:]
         terms["contrast"] = objectives.contrast(
-            anchors, views, config.contrast.temperature, config.contrast.negatives, None
+            anchors, views, contrast.temperature, contrast.negatives, None
         )
-    if labels is not None and config.self_labelling.weight:
-        terms["self_labelling"] = objectives.self_labelling(
-            labels.repeat(2, 1), output.logits, config.self_labelling.confidence
-        )
+    if labels is not None:
+        terms["self_labelling"] = objectives.self_labelling(labels.repeat(2), output.logits)
     return terms
 
 
 @contextmanager
 def own_statistics(state: State) -> Iterator[None]:
-    """Within the block Q's encoder normalises by its batch and learns its running statistics.
+    """Within the block Q normalises views by their batch; an encoder of its own keeps nothing of it.
 
-    Elsewhere it uses the running ones, so that generated images never shift what Q expects of real ones.
+    Its running statistics are those of untouched images, see `settle`: tracked over views, they moved
+    rare classes into their neighbours when untouched images were read. A Q on D's trunk normalises by
+    batch throughout, as published.
     """
-    encoder = state.model.encoder
-    was_training = encoder.training
-    encoder.train()
+    if state.config.networks.q == "trunk":
+        yield
+        return
+    layers = batch_norms(state)
+    state.model.encoder.train()
+    for layer in layers:
+        layer.momentum = 0.0
     yield
-    encoder.train(was_training)
+    state.model.encoder.eval()
+
+
+@torch.no_grad()
+def settle(state: State, batches: int = 32, batch: int = 256) -> None:
+    """Give Q's encoder the running statistics of untouched real images, averaged over some batches."""
+    for layer in batch_norms(state):
+        layer.reset_running_stats()
+        layer.momentum = None  # a cumulative average
+    state.model.encoder.train()
+    for _ in range(batches):
+        state.model.recognise(channels_last(to_range(draw(state, batch).images)))
+    state.model.encoder.eval()
+
+
+def batch_norms(state: State) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
+    """The batch normalisations of Q's encoder."""
+    return [m for m in state.model.encoder.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
 
 
 def temperature(state: State) -> float:
@@ -156,20 +178,23 @@ def temperature(state: State) -> float:
     return float(prior.temperature * (prior.temperature_end / prior.temperature) ** min(1.0, state.progress))
 
 
-def follow(state: State, labels: Tensor) -> None:
-    """Pull the prior towards the mean posterior `labels` (n, K) of the batch, over all processes."""
+def follow(state: State, batch: Batch) -> None:
+    """Pull the prior towards the shares of Q's labels in the batch, over all processes."""
     prior = state.config.prior
-    if prior.learned and prior.posterior_rate:
-        mean = labels.mean(0)
+    if prior.learned and prior.posterior_rate and batch.labels is not None:
+        shares = torch.bincount(batch.labels, minlength=state.model.n_classes) / len(batch)
         if state.fabric.world_size > 1:
-            mean = state.mean_over_processes(mean)
-        state.model.prior.follow(mean, prior.posterior_rate)
+            shares = state.mean_over_processes(shares)
+        state.model.prior.follow(shares, prior.posterior_rate)
 
 
 @torch.no_grad()
 def average(state: State) -> None:
     """Move the averaged generator towards the present one, at first fast, since it starts untrained."""
+    if not state.config.adversary.ema:
+        return
     decay = min(state.config.adversary.ema, (1 + state.step) / (10 + state.step))
-    ours, theirs = state.average.state_dict(), state.model.generator.state_dict()
-    floating = [name for name, tensor in ours.items() if tensor.is_floating_point()]
-    torch._foreach_lerp_([ours[n] for n in floating], [theirs[n] for n in floating], 1 - decay)
+    theirs = state.model.generator.state_dict()
+    pairs = [(t, theirs[name]) for name, t in state.average.state_dict().items() if t.is_floating_point()]
+    ours, present = zip(*pairs, strict=True)
+    torch._foreach_lerp_(ours, present, 1 - decay)

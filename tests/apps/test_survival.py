@@ -1,0 +1,125 @@
+"""What a run survives: kill -9, signals, a full disk; and that no label reaches training."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from elastic_infogan.apps.cli import run
+from elastic_infogan.data.sources import load
+from elastic_infogan.training.run import read_tensors
+
+TRAIN = ["train", "digits", "--steps", "60", "--interval", "0.1", "--networks.features", "16"]
+
+
+def start(out, *more, **options):
+    command = [sys.executable, "-m", "elastic_infogan", *TRAIN, "--out", str(out), *more]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options)
+
+
+def weights(path):
+    return read_tensors(path / "model.safetensors")[0]
+
+
+def same(ours, theirs):
+    return ours.keys() == theirs.keys() and all(ours[name].equal(theirs[name]) for name in ours)
+
+
+def wait_for(file, process):
+    deadline = time.monotonic() + 120
+    while not file.exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The weights of a run that nothing disturbed."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    assert run([*TRAIN, "--out", str(path)]) == 0
+    return weights(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_a_run_that_was_stopped_ends_with_the_same_weights(number, status, whole, tmp_path):
+    out = tmp_path / "run"
+    with start(out) as process:
+        wait_for(out / "checkpoint" / "state.safetensors", process)
+        process.send_signal(number)
+        assert process.wait(120) == status
+    assert read_tensors(out / "checkpoint" / "state.safetensors")[1]["step"] < 60
+    assert run([*TRAIN, "--out", str(out)]) == 0
+    assert same(weights(out), whole)
+    steps = [line["step"] for line in load_stats(out)]
+    assert steps == sorted(set(steps))
+
+
+def load_stats(out):
+    from elastic_infogan.training.run import Run
+
+    return Run.open(out).stats()
+
+
+def test_a_disk_that_fills_up_is_one_line_and_loses_nothing(tmp_path):
+    """A limit on the size of files stands in for the full disk: the system refuses the write alike."""
+    out = tmp_path / "run"
+    assert run([*TRAIN, "--steps", "3", "--out", str(out)]) == 0
+    before = (out / "checkpoint" / "state.safetensors").read_bytes()
+
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    with start(out, preexec_fn=little_room) as process:
+        message = process.communicate(timeout=120)[1]
+    assert process.returncode == 2, message
+    assert "free some space" in message.splitlines()[-1]
+    assert "Traceback" not in message
+    assert (out / "checkpoint" / "state.safetensors").read_bytes() == before
+    assert not list(out.rglob("*.part"))
+
+
+def test_labels_do_not_reach_training(tmp_path):
+    images = load("digits")
+    shuffled = np.random.default_rng(0).permutation(images.labels)
+    kept = []
+    for name, labels in (("true", images.labels), ("shuffled", shuffled)):
+        np.savez(tmp_path / f"{name}.npz", images=images.images, labels=labels)
+        out = tmp_path / name
+        arguments = ["--classes", "10", "--steps", "20", "--networks.features", "16", "--out", str(out)]
+        assert run(["train", str(tmp_path / f"{name}.npz"), *arguments]) == 0
+        kept.append(weights(out))
+    assert not np.array_equal(images.labels, shuffled)
+    assert same(*kept)
+
+
+@pytest.mark.parametrize("recipe", ["elastic", "paper"])
+def test_images_of_one_kind_only_are_trained_on_without_a_crash(recipe, tmp_path):
+    np.save(tmp_path / "same.npy", np.full((80, 16, 16), 7, np.uint8))
+    arguments = [
+        "--classes",
+        "3",
+        "--recipe",
+        recipe,
+        "--steps",
+        "12",
+        "--batch",
+        "16",
+        "--schedule.encode-batch",
+        "32",
+    ]
+    assert run(["train", str(tmp_path / "same.npy"), *arguments, "--out", str(tmp_path / "run")]) == 0
+    assert (
+        run(["assign", str(tmp_path / "run"), str(tmp_path / "same.npy"), "--out", str(tmp_path / "a.csv")])
+        == 0
+    )
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 81
