@@ -4,60 +4,53 @@
 
 The product's side is `training.steps.play` on a state from `training.state.setup`, everything in it: batch,
 views, losses, optimisers, G's average, meters. The other side is `plain.py`, whose docstring says what
-plain means. Both train on MNIST at batch 64 in one process and take turns, block by block, so that a
-machine that speeds up or slows down does so for both; the ratio is taken within each round.
+plain means. Both train on MNIST at batch 64 and take turns, block by block, so that a machine that speeds
+up or slows down does so for both; the ratio is taken within each round. Each side has a process of its own,
+which waits while the other works, so that neither gains from what the other asked of the C library.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from typing import Any
 
-import numpy as np
 import torch
 from machine import arguments, describe, report, spread, use_threads
-from numpy.typing import NDArray
 from plain import Networks, PlainStep
 
 from elastic_infogan.data.sources import load
+from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.training import steps
+from elastic_infogan.training.config import flatten
 from elastic_infogan.training.hardware import choose_precision
 from elastic_infogan.training.recipes import named
-from elastic_infogan.training.state import State, setup
+from elastic_infogan.training.state import setup
 
-__all__ = ["alternate", "main"]
+__all__ = ["Side", "alternate", "main"]
 
 BATCH = 64
 """images in a step, as published"""
 
 
-def product_state(images: NDArray[np.uint8]) -> State:
-    """Recipe `paper` on the CPU, ready to play."""
+def product() -> tuple[Callable[[], object], dict[str, str]]:
+    """Recipe `paper`'s step on the CPU, and what it computes in."""
     config = replace(named("paper"), source="mnist", classes=10, steps=10**9, device="cpu", batch=BATCH)
-    state = setup(config, images)
+    state = setup(config, load("mnist").images)
     state.stage = "play"
-    return state
+    facts = {"precision": choose_precision(config.precision, "cpu"), "layout": layout(state.model)}
+    return lambda: steps.play(state), facts
 
 
-def seconds(step: Callable[[], object], n: int) -> float:
-    """Time of `n` steps."""
-    began = time.perf_counter()
-    for _ in range(n):
-        step()
-    return time.perf_counter() - began
-
-
-def alternate(
-    ours: Callable[[], object], theirs: Callable[[], object], rounds: int, block: int
-) -> tuple[list[float], list[float]]:
-    """Images/s of both in each round of `block` steps of one, then of the other, after a warm-up."""
-    for step in (ours, theirs):
-        seconds(step, 2)
-    timed = [(seconds(ours, block), seconds(theirs, block)) for _ in range(rounds)]
-    images = BATCH * block
-    return [images / a for a, _ in timed], [images / b for _, b in timed]
+def plain() -> tuple[Callable[[], object], dict[str, str]]:
+    """The plain step, and what it computes in."""
+    networks = Networks()
+    views = IdentityViews(**flatten(named("paper").views))
+    step = PlainStep(networks, load("mnist").images, views, BATCH)
+    return step, {"precision": "32-true", "layout": layout(networks)}
 
 
 def layout(module: torch.nn.Module) -> str:
@@ -67,23 +60,63 @@ def layout(module: torch.nn.Module) -> str:
     return "channels_last" if last else "NCHW"
 
 
+def serve(
+    make: Callable[[], tuple[Callable[[], object], dict[str, str]]], threads: int, pipe: Connection
+) -> None:
+    """In a child: build a side, then answer each number of steps with the seconds that they took."""
+    torch.set_num_threads(threads)
+    step, facts = make()
+    step()
+    pipe.send(facts)
+    while n := pipe.recv():
+        began = time.perf_counter()
+        for _ in range(n):
+            step()
+        pipe.send(time.perf_counter() - began)
+
+
+class Side:
+    """A child process that times steps of one implementation when asked.
+
+    Arguments:
+        make: builds the step; called in the child.
+    """
+
+    def __init__(self, make: Callable[[], tuple[Callable[[], object], dict[str, str]]]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=serve, args=(make, torch.get_num_threads(), theirs), daemon=True
+        )
+        self.process.start()
+        self.facts = self.pipe.recv()
+
+    def rate(self, n: int) -> float:
+        """Images/s of `n` steps."""
+        self.pipe.send(n)
+        return BATCH * n / float(self.pipe.recv())
+
+    def close(self) -> None:
+        """End the child."""
+        self.pipe.send(0)
+        self.process.join()
+
+
+def alternate(ours: Side, theirs: Side, rounds: int, block: int) -> list[tuple[float, float]]:
+    """Images/s of both in each round of `block` steps of one, then of the other, after a warm-up."""
+    ours.rate(2), theirs.rate(2)
+    return [(ours.rate(block), theirs.rate(block)) for _ in range(rounds)]
+
+
 def measure(rounds: int, block: int) -> dict[str, Any]:
     """Both sides, with the precision and memory order that each has."""
-    images = load("mnist").images
-    state = product_state(images)
-    networks = Networks()
-    networks.copy_from(state.model)
-    plain = PlainStep(networks, images, state.views, BATCH)
-    ours, theirs = alternate(lambda: steps.play(state), plain, rounds, block)
-    precision = choose_precision(state.config.precision, "cpu")
-    return {
-        "batch": BATCH,
-        "rounds": rounds,
-        "steps_per_block": block,
-        "product": {"precision": precision, "layout": layout(state.model), "images_per_s": spread(ours, 1)},
-        "plain": {"precision": "32-true", "layout": layout(networks), "images_per_s": spread(theirs, 1)},
-        "ratio": spread([a / b for a, b in zip(ours, theirs, strict=True)], 2),
-    }
+    sides = {"product": Side(product), "plain": Side(plain)}
+    rates = alternate(sides["product"], sides["plain"], rounds, block)
+    figures: dict[str, Any] = {"batch": BATCH, "rounds": rounds, "steps_per_block": block}
+    for (name, side), of_side in zip(sides.items(), zip(*rates, strict=True), strict=True):
+        figures[name] = {**side.facts, "images_per_s": spread(of_side, 1)}
+        side.close()
+    return figures | {"ratio": spread([a / b for a, b in rates], 2)}
 
 
 def main() -> None:
