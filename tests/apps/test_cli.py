@@ -178,7 +178,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half(trained, tmp_path, fail
         line = fails("assign", trained, "digits", "--out", tmp_path / "a.csv")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert line == f"{tmp_path / 'a.csv'} cannot be written: File too large"
+    refused = f"{tmp_path / 'a.csv'} cannot be written: File too large"
+    assert line == f"{refused}; free some space and run the same command again"
     assert list(tmp_path.iterdir()) == []
 
 

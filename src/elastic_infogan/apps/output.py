@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from elastic_infogan.errors import ElasticInfoGANError
+from elastic_infogan.files import as_json, replacing, why_not_written
 
 __all__ = ["empty_folder", "write_json", "written_whole"]
 
@@ -24,24 +23,18 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         ElasticInfoGANError: it cannot be written, for example because the disk is full.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
+        with replacing(path) as beside, beside.open("wb") as file:
             yield file
-        beside.replace(path)
     except OSError as error:
-        raise ElasticInfoGANError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        # On a full disk or a read-only one there may be nothing to take away, or no right to.
-        if beside.exists():
-            beside.unlink()
+        raise ElasticInfoGANError(why_not_written(path, error)) from error
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a mapping as indented JSON; NaN is refused, since JSON has none."""
+    """Write a mapping as JSON, see `as_json`."""
     with written_whole(path) as file:
-        file.write((json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        file.write(as_json(content).encode())
 
 
 def empty_folder(path: Path, flag: str) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elastic_infogan.data.store import write_json
+from elastic_infogan.files import write_json
 
 if sys.platform != "win32":
     import fcntl

@@ -13,8 +13,9 @@ from elastic_infogan.data.images import ImageSet, SetAside
 from elastic_infogan.data.labels import from_folders
 from elastic_infogan.data.names import Names
 from elastic_infogan.errors import DataError
+from elastic_infogan.files import write_json
 
-__all__ = ["VERSION", "is_current", "is_store", "open_store", "write_index", "write_json"]
+__all__ = ["VERSION", "is_current", "is_store", "open_store", "write_index"]
 
 VERSION = 1
 _FORMAT = "elastic-infogan packed images"
@@ -86,13 +87,6 @@ def write_index(
             "set_aside": list(set_aside),
         },
     )
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write a JSON file, whole or not at all."""
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    beside.replace(path)
 
 
 def _read_index(path: Path) -> dict[str, Any]:

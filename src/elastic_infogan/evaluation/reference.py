@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from elastic_infogan.evaluation.reference_network import (
     in_batches,
     train_reference,
 )
+from elastic_infogan.files import replacing
 
 __all__ = ["ReferenceClassifier", "reference_classifier"]
 
@@ -173,14 +173,13 @@ def _restore(network: ReferenceNetwork, path: Path) -> float | None:
 
 
 def _store(network: ReferenceNetwork, accuracy: float, path: Path) -> None:
-    """Tensors beside a JSON header in one file, written beside and renamed: it is whole or absent."""
+    """Tensors beside a JSON header in one file, whole or absent."""
     known = None if math.isnan(accuracy) else accuracy
     header = {"reference": json.dumps({"extractor": EXTRACTOR, "held_out_accuracy": known})}
     tensors = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-            save_file(tensors, Path(folder) / path.name, header)
-            (Path(folder) / path.name).replace(path)
+        with replacing(path) as beside:
+            save_file(tensors, beside, header)
     except (OSError, SafetensorError) as error:
         warnings.warn(f"the reference classifier could not be cached in {path.parent}: {error}", stacklevel=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -16,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from elastic_infogan import files
 from elastic_infogan.core.model import ElasticInfoGAN, ModelSpec
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training.config import Config, flatten, from_toml, overlay, to_toml
@@ -36,19 +38,13 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         RunError: if the disk is full or the folder cannot be written; what was there before stays.
     """
-    beside = path.with_name(f".{path.name}.part")
     try:
-        yield beside
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
-        beside.replace(path)
+        with files.replacing(path) as beside:
+            yield beside
+            with beside.open("rb") as written:
+                os.fsync(written.fileno())  # a run outlives even a loss of power
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        advice = (
-            "free some space and run the same command again" if full else "choose another place with --out"
-        )
-        raise RunError(f"cannot write {path}: {os.strerror(error.errno or 0)}; {advice}") from error
+        raise RunError(files.why_not_written(path, error)) from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -58,9 +54,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
         try:
             save_file(whole, beside, {"format": FORMAT, "state": json.dumps(state)})
         except SafetensorError as error:
-            # The library hides the errno of a full disk in its message.
-            code = errno.ENOSPC if "space" in str(error) or "os error 28" in str(error) else errno.EIO
-            raise OSError(code, str(error)) from error
+            # The library hides the number of the system's error in its message.
+            number = re.search(r"os error (\d+)", str(error))
+            code = int(number[1]) if number else errno.EIO
+            raise OSError(code, os.strerror(code)) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -107,7 +104,7 @@ class Run:
         file = path / "config.toml"
         if not file.is_file():
             raise RunError(f"{path} is not a run folder of elastic-infogan: it has no config.toml")
-        return cls(path, overlay(Config(), from_toml(file.read_text(), str(file)), str(file)))
+        return cls(path, overlay(Config(), from_toml(_text_of(file), str(file)), str(file)))
 
     @classmethod
     def create(cls, path: str | Path, config: Config) -> Run:
@@ -120,20 +117,11 @@ class Run:
         path = Path(path)
         if (path / "config.toml").exists():
             return cls._resume(path, config)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or not all(map(files.is_leftover, path.iterdir()))):
             raise RunError(
                 f"{path} exists and is not a run folder of elastic-infogan; choose another with --out"
             )
-        run = cls(path, config)
-        try:
-            (path / "samples").mkdir(parents=True, exist_ok=True)
-            (path / "checkpoint").mkdir(exist_ok=True)
-        except OSError as error:
-            raise RunError(
-                f"cannot create {path}: {error.strerror}; choose another place with --out"
-            ) from error
-        run.write_text("config.toml", to_toml(config))
-        return run
+        return cls(path, config)._begin()
 
     @classmethod
     def _resume(cls, path: Path, config: Config) -> Run:
@@ -144,9 +132,18 @@ class Run:
                     f"{path} was started with {name} = {value!r}, not {wanted[name]!r}: "
                     "use --new to start afresh, or --out for another folder"
                 )
-        run = cls(path, config)
-        run.write_text("config.toml", to_toml(config))
-        return run
+        return cls(path, config)._begin()
+
+    def _begin(self) -> Run:
+        """Write the configuration first: a folder without it is nobody's run, whenever a crash comes."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.write_text("config.toml", to_toml(self.config))
+            for name in ("samples", "checkpoint"):
+                (self.path / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunError(files.why_not_written(self.path, error)) from error
+        return self
 
     @property
     def checkpoint(self) -> Path:
@@ -156,11 +153,11 @@ class Run:
     def write_text(self, name: str, text: str) -> None:
         """Write a text file of the run folder, whole or not at all."""
         with replacing(self.path / name) as beside:
-            beside.write_text(text)
+            beside.write_text(text, encoding="utf-8")
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON file of the run folder, whole or not at all."""
-        self.write_text(name, json.dumps(value, indent=2) + "\n")
+        self.write_text(name, files.as_json(value))
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Append a line to `stats.jsonl`."""
@@ -168,9 +165,7 @@ class Run:
             with (self.path / "stats.jsonl").open("a") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise RunError(
-                f"cannot write {self.path / 'stats.jsonl'}: {error.strerror}; free some space"
-            ) from error
+            raise RunError(files.why_not_written(self.path / "stats.jsonl", error)) from error
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of `stats.jsonl` later than `step`: a resumed run writes them again."""
@@ -208,6 +203,14 @@ class Run:
                 f"{self.path / 'model.json'} does not describe model.safetensors: {reason}"
             ) from error
         return model.for_inference().to(device)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise RunError(f"{file} cannot be read: {reason}") from error
 
 
 def _step_of(line: str) -> int:

@@ -1,0 +1,68 @@
+"""Files written beside their place and renamed, so that each is whole or absent at any moment."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["as_json", "is_leftover", "replacing", "why_not_written", "write_json"]
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes the place of `path` at the end, unless the block fails.
+
+    What was at `path` before stays until then. An `OSError` passes through: each floor turns it into an
+    exception of its own with the help of `why_not_written`.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        # On a full disk or a read-only one there may be nothing to take away.
+        if beside.exists():
+            beside.unlink()
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a mapping as a JSON file, see `replacing`."""
+    with replacing(path) as beside:
+        beside.write_text(as_json(content), encoding="utf-8")
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file is what a killed process was writing with `replacing`.
+
+    >>> is_leftover(Path("run/.config.toml.part")), is_leftover(Path("run/config.toml"))
+    (True, False)
+    """
+    return path.name.startswith(".") and path.suffix == ".part"
+
+
+def why_not_written(path: Path, error: OSError) -> str:
+    """One line that says what could not be written, why, and what to do.
+
+    >>> why_not_written(Path("a.csv"), OSError(errno.ENOSPC, "No space left on device"))
+    'a.csv cannot be written: No space left on device; free some space and run the same command again'
+    """
+    advice = (
+        "free some space and run the same command again"
+        if error.errno in _FULL
+        else "choose another place with --out"
+    )
+    return f"{path} cannot be written: {error.strerror or error}; {advice}"
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """A mapping as the text of a JSON file; NaN is refused, since JSON has none.
+
+    All letters but ASCII are escaped, so that file names that are no valid Unicode come back as they were.
+    """
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
