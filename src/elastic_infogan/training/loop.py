@@ -157,7 +157,8 @@ def save(state: State, run: Run) -> None:
 
 def finish(state: State, run: Run) -> None:
     """Leave the final model, its samples, and `shares.json`."""
-    write_line(state, run, lambda _: None)
+    if state.meter.images:  # else the last step has its line already
+        write_line(state, run, lambda _: None)
     if state.config.networks.q == "encoder":
         steps.settle(state)
     save(state, run)
