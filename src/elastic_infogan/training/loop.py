@@ -20,6 +20,7 @@ from elastic_infogan.training.interruption import Interruption
 from elastic_infogan.training.run import Run
 from elastic_infogan.training.state import State, setup
 from elastic_infogan.training.telemetry import Progress, save_samples
+from elastic_infogan.training.threads import ThreadTuner, candidates
 
 __all__ = ["Interrupted", "train"]
 
@@ -66,15 +67,19 @@ def train(
 def fit(state: State, run: Run, report: Callable[[Progress], None], interruption: Interruption) -> None:
     """Repeat steps until the budget is used."""
     lines = 0
+    tuner = ThreadTuner(candidates(torch.get_num_threads()) if may_tune(state) else [torch.get_num_threads()])
     while state.progress < 1:
         began = time.perf_counter()
         stage = stage_at(state.config, state.progress)
         if stage != state.stage:
             enter(state, stage)
         set_learning_rates(state)
+        ready = time.perf_counter()
         STEPS[stage](state)
         state.step += 1
-        state.seconds += time.perf_counter() - began
+        done = time.perf_counter()
+        state.seconds += done - began
+        tuner.record(done - ready)
         if state.seconds - state.meter.since >= state.config.interval:
             write_line(state, run, report)
             lines += 1
@@ -83,6 +88,11 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
         if state.fabric.broadcast(interruption.asked) if state.fabric.world_size > 1 else interruption.asked:
             checkpoint.save(state, run)
             raise Interrupted
+
+
+def may_tune(state: State) -> bool:
+    """Whether the number of threads may change: with a budget of steps a seed decides the weights."""
+    return state.config.steps is None and state.fabric.device.type == "cpu" and state.fabric.world_size == 1
 
 
 def stage_at(config: Config, progress: float) -> str:
@@ -106,6 +116,7 @@ def enter(state: State, stage: str) -> None:
     """
     if state.stage == "encode":
         steps.settle(state)
+        checkpoint.refuse_nan(state)
         discovery.discover(state)
     elif state.stage == "refine":
         steps.settle(state)
