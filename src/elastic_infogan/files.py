@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["as_json", "is_leftover", "replacing", "why_not_written", "write_json"]
+__all__ = ["as_json", "is_leftover", "replacing", "why_not_read", "why_not_written", "write_json"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -58,6 +58,16 @@ def why_not_written(path: Path, error: OSError) -> str:
         else "choose another place with --out"
     )
     return f"{path} cannot be written: {error.strerror or error}; {advice}"
+
+
+def why_not_read(path: Path, error: OSError | UnicodeDecodeError) -> str:
+    """One line that says which text file could not be read, and why.
+
+    >>> why_not_read(Path("a.csv"), OSError(errno.ENOENT, "No such file or directory"))
+    'a.csv cannot be read: No such file or directory'
+    """
+    reason = (error.strerror or error) if isinstance(error, OSError) else "not UTF-8 text"
+    return f"{path} cannot be read: {reason}"
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
-from elastic_infogan.training.run import read_tensors
+from elastic_infogan.training.run import Run, read_tensors
 
 TRAIN = ["train", "digits", "--steps", "60", "--interval", "0.1", "--networks.features", "16"]
 
@@ -59,14 +59,8 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(number, status, whole
     assert read_tensors(out / "checkpoint" / "state.safetensors")[1]["step"] < 60
     assert run([*TRAIN, "--out", str(out)]) == 0
     assert same(weights(out), whole)
-    steps = [line["step"] for line in load_stats(out)]
+    steps = [line["step"] for line in Run.open(out).stats()]
     assert steps == sorted(set(steps))
-
-
-def load_stats(out):
-    from elastic_infogan.training.run import Run
-
-    return Run.open(out).stats()
 
 
 def test_a_disk_that_fills_up_is_one_line_and_loses_nothing(tmp_path):
@@ -101,26 +95,3 @@ def test_labels_do_not_reach_training(tmp_path):
         kept.append(weights(out))
     assert not np.array_equal(images.labels, shuffled)
     assert same(*kept)
-
-
-@pytest.mark.parametrize("recipe", ["elastic", "paper"])
-def test_images_of_one_kind_only_are_trained_on_without_a_crash(recipe, tmp_path):
-    np.save(tmp_path / "same.npy", np.full((80, 16, 16), 7, np.uint8))
-    arguments = [
-        "--classes",
-        "3",
-        "--recipe",
-        recipe,
-        "--steps",
-        "12",
-        "--batch",
-        "16",
-        "--schedule.encode-batch",
-        "32",
-    ]
-    assert run(["train", str(tmp_path / "same.npy"), *arguments, "--out", str(tmp_path / "run")]) == 0
-    assert (
-        run(["assign", str(tmp_path / "run"), str(tmp_path / "same.npy"), "--out", str(tmp_path / "a.csv")])
-        == 0
-    )
-    assert len((tmp_path / "a.csv").read_text().splitlines()) == 81

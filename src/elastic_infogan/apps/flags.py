@@ -11,6 +11,7 @@ from typing import Any
 from cyclopts import App, Argument, ArgumentCollection, Group, Parameter, Token
 
 from elastic_infogan.errors import ConfigError
+from elastic_infogan.files import why_not_read
 from elastic_infogan.training.config import Config, flatten, from_toml, overlay
 from elastic_infogan.training.recipes import named
 
@@ -97,5 +98,4 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return from_toml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"{path} cannot be read: {reason}") from error
+        raise ConfigError(why_not_read(path, error)) from error

@@ -14,7 +14,9 @@ from elastic_infogan.data.sources import known_classes
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training import loop
 from elastic_infogan.training.config import Config, to_toml
+from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.run import Run, with_budget
+from elastic_infogan.training.state import check
 
 __all__ = ["train"]
 
@@ -32,6 +34,7 @@ def train(config: Config, out: Path | None, *, resume: bool, new: bool, dry_run:
         return
     images = drawn(read(config.source, size=config.size, labels=_labels_to_draw_by(config)), config.imbalance)
     config = with_budget(replace(config, size=images.size[0]), len(images))
+    check(config, images.images)  # before anything is written, so that a mended command starts afresh
     if new:
         _move_aside(path)
     run = Run.create(path, config)
@@ -51,7 +54,8 @@ def _settled(config: Config) -> Config:
         raise ConfigError("SOURCE is missing: what to train on, for example mnist or a folder of pictures")
     if config.imbalance is not None:
         imbalance.parse(config.imbalance)
-    classes = config.classes or known_classes(config.source)
+    within_limits(config)
+    classes = known_classes(config.source) if config.classes is None else config.classes
     if classes is None:
         raise ConfigError(f"--classes is missing: how many kinds to look for in {config.source}")
     return replace(config, classes=classes)

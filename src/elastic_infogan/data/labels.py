@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elastic_infogan.errors import DataError
+from elastic_infogan.files import why_not_read
 
 __all__ = ["from_csv", "from_folders", "from_values"]
 
@@ -128,5 +129,7 @@ def _read_rows(path: Path) -> Iterable[tuple[int, str, str]]:
                 if not row["image"] or not row["label"]:
                     raise DataError(f"{path}, line {reader.line_num}: a row needs both image and label")
                 yield reader.line_num, row["image"], row["label"]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a CSV file: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(why_not_read(path, error)) from error
+    except csv.Error as error:
+        raise DataError(f"{path} is no CSV file: {error}") from error

@@ -11,8 +11,19 @@ from torch.optim import Adam
 from elastic_infogan.errors import RunError, TrainingError
 from elastic_infogan.training.run import Run, read_tensors, write_tensors
 from elastic_infogan.training.state import State
+from elastic_infogan.training.telemetry import ADVICE
 
-__all__ = ["restore", "save"]
+__all__ = ["refuse_nan", "restore", "save"]
+
+
+def refuse_nan(state: State) -> None:
+    """Stop before weights that are no numbers are built on or saved.
+
+    Raises:
+        TrainingError: a weight or a running statistic is not finite.
+    """
+    if not all(bool(torch.isfinite(t).all()) for t in state.model.state_dict().values()):
+        raise TrainingError(f"weights became NaN or infinite by step {state.step}: {ADVICE}")
 
 
 def save(state: State, run: Run) -> None:
@@ -22,12 +33,8 @@ def save(state: State, run: Run) -> None:
         TrainingError: if a weight is not finite; the checkpoint that is there stays.
         RunError: if it cannot be written; likewise.
     """
+    refuse_nan(state)
     tensors = {f"model/{n}": t for n, t in state.model.state_dict().items()}
-    if not all(bool(torch.isfinite(t).all()) for t in tensors.values()):
-        raise TrainingError(
-            f"weights became NaN or infinite by step {state.step}: the last good checkpoint is kept; "
-            "lower the learning rates (--optimiser.…-learning-rate) or try another --seed"
-        )
     tensors |= {f"average/{n}": t for n, t in state.average.state_dict().items()}
     for name, optimiser in state.optimisers.items():
         tensors |= {f"optimiser/{name}/{key}": t for key, t in _moments(optimiser).items()}

@@ -192,7 +192,7 @@ class Run:
         """
         tensors, _ = read_tensors(self.path / "model.safetensors")
         try:
-            settings = json.loads((self.path / "model.json").read_text())
+            settings = dict(json.loads((self.path / "model.json").read_text(encoding="utf-8")))
             model = ElasticInfoGAN(
                 ModelSpec(**{k: v for k, v in settings.items() if k not in ("format", "range")})
             )
@@ -209,8 +209,7 @@ def _text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise RunError(f"{file} cannot be read: {reason}") from error
+        raise RunError(files.why_not_read(file, error)) from error
 
 
 def _step_of(line: str) -> int:

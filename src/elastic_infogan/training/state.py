@@ -21,7 +21,8 @@ from elastic_infogan.data.batches import ImageBatches
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.errors import ConfigError, DataError
 from elastic_infogan.training.config import Config
-from elastic_infogan.training.hardware import make_fabric
+from elastic_infogan.training.hardware import choose_device, make_fabric
+from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.telemetry import Meter
 
 __all__ = ["State", "check", "model_spec", "setup"]
@@ -112,30 +113,33 @@ class State:
 
 
 def check(config: Config, images: NDArray[np.uint8]) -> None:
-    """Refuse settings and images that do not fit each other.
+    """Refuse settings and images that do not fit each other or this machine.
 
     Raises:
-        ConfigError: for a number of classes, size or schedule that cannot be trained.
-        DataError: for fewer images than a batch or than classes.
+        ConfigError: for a setting that cannot be trained with.
+        DataError: for fewer images than a batch or than classes, or copies of one image only.
     """
+    within_limits(config)
+    choose_device(config.device)
     n, size = len(images), images.shape[1]
-    if config.classes is None or config.classes < 2:
-        raise ConfigError(f"--classes {config.classes}: say how many classes to look for, at least 2")
+    if config.classes is None:
+        raise ConfigError("--classes is missing: say how many classes to look for")
     if config.classes > n:
         raise ConfigError(f"--classes {config.classes}: there are only {n} images in {config.source}")
-    for flag, batch in (("--batch", config.batch), ("--schedule.encode-batch", config.schedule.encode_batch)):
-        if n < batch and (flag == "--batch" or config.schedule.encode):
-            raise DataError(
-                f"{config.source} has {n} images, fewer than a batch of {batch}: use {flag} {n} or less"
-            )
-        if batch < 2:
-            raise ConfigError(f"{flag} {batch}: batch normalisation needs at least 2 images")
+    batches = {"--batch": config.batch}
+    if config.schedule.encode:
+        batches["--schedule.encode-batch"] = config.schedule.encode_batch
+    if too_large := [f"{flag} {n}" for flag, batch in batches.items() if batch > n]:
+        remedy = " and ".join(too_large)
+        raise DataError(f"{config.source} has {n} images, fewer than a batch: use {remedy} or less")
     if config.networks.q == "trunk" and config.schedule.encode:
         raise ConfigError("--networks.q trunk: Q has no encoder to train ahead; use --schedule.encode 0")
     try:
         stages(size)
     except ValueError as error:
         raise ConfigError(f"--size: {error}") from error
+    if all((image == images[0]).all() for image in images):
+        raise DataError(f"all {n} images of {config.source} are the same: there are no kinds to find")
 
 
 def model_spec(config: Config, size: int, channels: int) -> ModelSpec:

@@ -15,10 +15,17 @@ from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.errors import TrainingError
 from elastic_infogan.training.run import Run, replacing
 
-__all__ = ["Meter", "Progress", "grid", "save_samples"]
+__all__ = ["ADVICE", "Meter", "Progress", "grid", "save_samples"]
 
 EXPLODED = 1e4
 """A mean loss beyond this has left the range in which any recipe recovers."""
+
+
+ADVICE = (
+    "the last good checkpoint is kept; start afresh with --new and smaller learning rates "
+    "(--optimiser.…-learning-rate) or another --seed"
+)
+"""What to do about losses or weights that are no numbers any more."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +87,7 @@ class Meter:
         means = {name: float(value) / self.counts[name] for name, value in self.sums.items()}
         for name, value in means.items():
             if not math.isfinite(value) or abs(value) > EXPLODED:
-                raise TrainingError(
-                    f"the loss '{name}' became {value:g} by step {step}: the last good checkpoint is kept; "
-                    "lower the learning rates (--optimiser.…-learning-rate) or try another --seed"
-                )
+                raise TrainingError(f"the loss '{name}' became {value:g} by step {step}: {ADVICE}")
         return means
 
 
