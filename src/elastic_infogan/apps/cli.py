@@ -232,31 +232,37 @@ def run(arguments: Sequence[str]) -> int:
     """Do what the arguments ask for; the exit status. Faults of our own are raised, for a traceback."""
     try:
         app(list(arguments), exit_on_error=False, print_error=False, result_action="return_none")
-    except UnusedCliTokensError as error:
-        left = " ".join(error.unused_tokens or ())
-        return _complain(f"{left!r} is one argument too many; an on/off setting is --name or --no-name")
-    except (CycloptsError, ElasticInfoGANError) as error:
-        return _complain(str(error))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 0  # the reader of the output has had enough
-    except OSError as error:
-        if error.errno not in _LIMITS:
+    except Exception as error:
+        line = _line_about(error)
+        if line is None:
             raise
-        return _complain(f"{error.filename or 'a file'}: {error.strerror}")
+        print("elastic-infogan:", " ".join(line.split()), file=sys.stderr)
+        return 2
     return 0
+
+
+def _line_about(error: Exception) -> str | None:
+    """What to tell the person about a mistake or a limit of the machine; None where the fault is ours."""
+    if isinstance(error, UnusedCliTokensError):
+        left = " ".join(error.unused_tokens or ())
+        return f"{left!r} is one argument too many; an on/off setting is --name or --no-name"
+    if isinstance(error, (CycloptsError, ElasticInfoGANError)):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory for this: take fewer or smaller images. {error}"
+    if isinstance(error, OSError) and error.errno in _LIMITS:
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    return None
 
 
 def main() -> None:
     """The console script: `run` with the process's arguments; SIGTERM is heard like Ctrl-C."""
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(run(sys.argv[1:]))
-
-
-def _complain(message: str) -> int:
-    print("elastic-infogan:", " ".join(message.split()), file=sys.stderr)
-    return 2
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -12,15 +12,21 @@ from elastic_infogan.apps.inference import pictures_of
 from elastic_infogan.apps.pictures import write_folder, write_grid, write_npz
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.hardware import choose_device
+from elastic_infogan.training.limits import LIMITS
 from elastic_infogan.training.run import Run
 
-__all__ = ["generate", "wanted"]
+__all__ = ["MOST", "generate", "wanted"]
+
+MOST = 100_000
+"""images of each class at once: they are held in memory until they are written"""
 
 
 def generate(run: Path, out: Path, classes: str | None, per_class: int, seed: int, device: str) -> None:
     """Make `per_class` images of each class and write them to `out`, whose suffix says how."""
-    if per_class < 1:
-        raise ConfigError(f"--per-class is {per_class}; at least 1 image of each class is needed")
+    if not 1 <= per_class <= MOST:
+        raise ConfigError(f"--per-class is {per_class}; 1 to {MOST:,} images of each class are made")
+    if seed not in LIMITS["seed"]:
+        raise ConfigError(f"--seed is {seed}; {LIMITS['seed']} is needed")
     model = Run.open(run).load_model(choose_device(device))
     codes = np.repeat(wanted(classes, model.n_classes), per_class)
     write = {".png": write_grid, ".npz": write_npz}.get(out.suffix.lower(), write_folder)

@@ -23,6 +23,8 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         ElasticInfoGANError: it cannot be written, for example because the disk is full.
     """
+    if path.is_dir():
+        raise ElasticInfoGANError(f"{path} is a folder; the name of a file is needed")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside, beside.open("wb") as file:
