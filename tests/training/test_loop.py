@@ -78,6 +78,28 @@ def test_an_interrupted_run_ends_with_the_same_weights(recipe, stop, small, trai
     assert same(weights(run), whole)
 
 
+def test_a_run_that_is_cut_short_while_it_finishes_ends_with_the_same_weights(
+    small, trained, tmp_path, digits, monkeypatch
+):
+    config = small()
+    whole = weights(trained(config, "whole"))
+    run = Run.create(tmp_path / "cut", config)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "write_json", interrupt_at("shares.json", Run.write_json))
+        train(config, digits, run)
+    train(config, digits, run)
+    assert same(weights(run), whole)
+
+
+def interrupt_at(culprit, write):
+    def write_unless(run, name, value):
+        if name == culprit:
+            raise KeyboardInterrupt
+        write(run, name, value)
+
+    return write_unless
+
+
 def test_restoring_gives_back_every_number(small, trained, digits):
     run = trained(small())
     state = setup(run.config, digits)

@@ -160,20 +160,28 @@ def save(state: State, run: Run) -> None:
     """Checkpoint, model and a sample grid of the averaged generator."""
     if state.fabric.is_global_zero:
         checkpoint.save(state, run)
-        model = state.inference_model()
-        run.save_model(model)
-        if state.stage == "play":
-            save_samples(run, model, state.step)
+        export(state, run)
+
+
+def export(state: State, run: Run) -> None:
+    """The model as inference needs it and a sample grid."""
+    model = state.inference_model()
+    run.save_model(model)
+    if state.stage == "play":
+        save_samples(run, model, state.step)
 
 
 def finish(state: State, run: Run) -> None:
     """Leave the final model, its samples, and `shares.json`."""
     if state.meter.images:  # else the last step has its line already
         write_line(state, run, lambda _: None)
+    if state.fabric.is_global_zero:
+        checkpoint.save(state, run)  # before settling, so that a finish cut short can be repeated alike
     if state.config.networks.q == "encoder":
         steps.settle(state)
-    save(state, run)
+        checkpoint.refuse_nan(state)
     if state.fabric.is_global_zero:
+        export(state, run)
         counts = torch.bincount(discovery.assign(state), minlength=state.model.n_classes)
         assigned = (counts / counts.sum()).tolist()
         run.write_json(
