@@ -18,6 +18,7 @@ __all__ = [
     "UnusableError",
     "decode",
     "examine",
+    "fit",
     "on_white",
     "read_header",
     "to_grey",

@@ -25,7 +25,7 @@ from elastic_infogan.training.hardware import choose_device, make_fabric
 from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.telemetry import Meter
 
-__all__ = ["State", "check", "model_spec", "setup"]
+__all__ = ["State", "check", "make_optimisers", "model_spec", "setup"]
 
 
 @dataclass
@@ -204,22 +204,13 @@ def make_optimisers(config: Config, model: ElasticInfoGAN, device: str) -> dict[
         fused = rates.fused and device in ("cpu", "cuda", "mps")
         return Adam(groups, betas=(beta1, rates.beta2), fused=fused)
 
+    d = group(("trunk", "discriminator"), rates.discriminator_learning_rate)
+    g = group(("generator",), rates.generator_learning_rate)
+    p = group(("prior",), config.prior.learning_rate)
+    before_play = rates.refine_learning_rate, rates.encode_learning_rate
+    q = group(("encoder", "q_head"), rates.q_learning_rate, *before_play)
     return {
-        "discriminator": adam(
-            group(("trunk", "discriminator"), rates.discriminator_learning_rate), beta1=rates.beta1
-        ),
-        "generator": adam(
-            group(("generator",), rates.generator_learning_rate),
-            group(("prior",), config.prior.learning_rate),
-            beta1=rates.beta1,
-        ),
-        "q": adam(
-            group(
-                ("encoder", "q_head"),
-                rates.q_learning_rate,
-                rates.refine_learning_rate,
-                rates.encode_learning_rate,
-            ),
-            beta1=rates.q_beta1,
-        ),
+        "discriminator": adam(d, beta1=rates.beta1),
+        "generator": adam(g, p, beta1=rates.beta1),
+        "q": adam(q, beta1=rates.q_beta1),
     }
