@@ -27,13 +27,15 @@ def refuse_nan(state: State) -> None:
 
 
 def save(state: State, run: Run) -> None:
-    """Replace the checkpoint of `run` by `state`.
+    """Replace the checkpoint of `run` by `state`; of several processes one writes.
 
     Raises:
         TrainingError: if a weight is not finite; the checkpoint that is there stays.
         RunError: if it cannot be written; likewise.
     """
     refuse_nan(state)
+    if not state.fabric.is_global_zero:
+        return
     tensors = {f"model/{n}": t for n, t in state.model.state_dict().items()}
     tensors |= {f"average/{n}": t for n, t in state.average.state_dict().items()}
     for name, optimiser in state.optimisers.items():

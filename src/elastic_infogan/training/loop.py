@@ -158,8 +158,8 @@ def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> No
 
 def save(state: State, run: Run) -> None:
     """Checkpoint, model and a sample grid of the averaged generator."""
+    checkpoint.save(state, run)
     if state.fabric.is_global_zero:
-        checkpoint.save(state, run)
         export(state, run)
 
 
@@ -175,8 +175,7 @@ def finish(state: State, run: Run) -> None:
     """Leave the final model, its samples, and `shares.json`."""
     if state.meter.images:  # else the last step has its line already
         write_line(state, run, lambda _: None)
-    if state.fabric.is_global_zero:
-        checkpoint.save(state, run)  # before settling, so that a finish cut short can be repeated alike
+    checkpoint.save(state, run)  # before settling, so that a finish cut short can be repeated alike
     if state.config.networks.q == "encoder":
         steps.settle(state)
         checkpoint.refuse_nan(state)
