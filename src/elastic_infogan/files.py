@@ -1,4 +1,4 @@
-"""Files written beside their place and renamed, so that each is whole or absent at any moment."""
+"""Files: each whole or absent at any moment, since written beside its place and renamed; the cache."""
 
 from __future__ import annotations
 
@@ -9,9 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["as_json", "is_leftover", "replacing", "why_not_read", "why_not_written", "write_json"]
+__all__ = [
+    "as_json",
+    "cache_folder",
+    "is_leftover",
+    "replacing",
+    "why_not_read",
+    "why_not_written",
+    "write_json",
+]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def cache_folder() -> Path:
+    """Where this program keeps what it can make or fetch again, for the person who runs it."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("elastic-infogan", appauthor=False)
 
 
 @contextmanager

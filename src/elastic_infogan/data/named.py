@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elastic_infogan.data.idx import read_pairs
 from elastic_infogan.errors import DataError
+from elastic_infogan.files import cache_folder
 
 __all__ = ["NAMES", "class_names", "read_named"]
 
@@ -115,12 +116,10 @@ def _either(folder: Path, file: str) -> Path | None:
 
 def _fetch(name: str) -> list[Path]:
     from pooch.core import create
-    from pooch.utils import os_cache
 
     published = _PUBLISHED[name]
     registry = {file: f"md5:{md5}" for file, md5 in zip(_FILES, published.md5, strict=True)}
-    cache = os_cache("elastic-infogan") / name
-    keeper = create(cache, published.url, registry=registry, retry_if_failed=1)
+    keeper = create(cache_folder() / name, published.url, registry=registry, retry_if_failed=1)
     try:
         return [Path(keeper.fetch(file)) for file in _FILES]
     except (OSError, ValueError) as error:

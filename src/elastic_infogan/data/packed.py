@@ -22,6 +22,7 @@ from elastic_infogan.data.partial import COLOURED, GREY, SET_ASIDE, TODO, Partia
 from elastic_infogan.data.pictures import Header, UnusableError, decode, read_header
 from elastic_infogan.data.store import VERSION, is_current, is_store, open_store, write_index
 from elastic_infogan.errors import DataError
+from elastic_infogan.files import cache_folder
 
 __all__ = ["list_pictures", "load_packed", "nearest_side", "pack"]
 
@@ -55,7 +56,10 @@ def load_packed(
     """The pictures of a folder or zip, from `store` or the user's cache; packed there unless they are."""
     with contextlib.closing(list_pictures(source)) as listing:
         key = _key(listing, size, channels)
-        place = store or _cache() / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', source.stem)[:40]}-{key[:16]}"
+        place = (
+            store
+            or cache_folder() / "packed" / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', source.stem)[:40]}-{key[:16]}"
+        )
         return _pack(listing, place, key, size, channels, None, progress)
 
 
@@ -245,9 +249,3 @@ def _key(listing: Listing, size: int | None, channels: int | None) -> str:
 
 def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
-
-
-def _cache() -> Path:
-    from pooch.utils import os_cache
-
-    return Path(os_cache("elastic-infogan")) / "packed"

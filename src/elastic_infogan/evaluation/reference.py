@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -31,7 +30,7 @@ from elastic_infogan.evaluation.reference_network import (
     in_batches,
     train_reference,
 )
-from elastic_infogan.files import replacing
+from elastic_infogan.files import cache_folder, replacing
 
 __all__ = ["ReferenceClassifier", "reference_classifier"]
 
@@ -121,7 +120,7 @@ def reference_classifier(
     """
     labels = _checked_labels(images)
     names = _class_names(images, labels)
-    folder = cache or user_cache_path("elastic-infogan", appauthor=False)
+    folder = cache or cache_folder()
     path = folder / f"{EXTRACTOR}-{_content_key(images, labels, len(names), seed)}.safetensors"
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.device("meta"):  # no weights yet, and no draw from anybody's random numbers
