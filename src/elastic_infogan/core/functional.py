@@ -13,7 +13,6 @@ from torch import Tensor
 
 __all__ = [
     "categorical_mutual_information_loss",
-    "conditional_entropy",
     "gaussian_mutual_information_loss",
     "gumbel_softmax",
     "non_saturating_discriminator_loss",
@@ -126,9 +125,3 @@ def gaussian_mutual_information_loss(mean: Tensor, log_variance: Tensor, code: T
     """`-E[log N(c; mean, exp(log_variance))]`, sum over M codes and mean over N (InfoGAN, section 6)."""
     squared = (code - mean.float()).square() * torch.exp(-log_variance.float())
     return 0.5 * (squared + log_variance.float() + math.log(2 * math.pi)).sum(1).mean()
-
-
-def conditional_entropy(logits: Tensor) -> Tensor:
-    """Mean entropy in nats of the rows of softmax(`logits`) (N, K); log K when Q knows nothing."""
-    log_q = F.log_softmax(logits.float(), dim=1)
-    return -(log_q.exp() * log_q).sum(1).mean()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.training.joining import join, neighbour_links
 from elastic_infogan.training.state import State
 
 __all__ = ["LinearPosterior", "assign", "discover", "set_q_and_prior", "tied_mixture"]
@@ -22,8 +25,16 @@ CHUNK = 1024
 HEAD_NORM = 10.0
 """Mean length of a row of Q's head after discovery."""
 
-SMALL_CLUSTERS = 6
+SMALL_CLUSTERS = 10
 """Clusters for each class before joining."""
+
+NEIGHBOURS = 10
+"""Links of each image to those most like it."""
+
+EM_STEPS = 10
+
+FEATURES_AT_MOST = 20_000
+"""Images that classes are found among; the others are then told theirs."""
 
 
 @dataclass(frozen=True)
@@ -41,46 +52,47 @@ class LinearPosterior:
     shares: Tensor
 
 
-def tied_mixture(
-    features: NDArray[np.float32], n_classes: int, seed: int, restarts: int = 3
-) -> LinearPosterior:
-    """Fit K Gaussians with a common covariance to features `(N, F)` by EM, the likeliest of `restarts`.
+def tied_mixture(features: Tensor, n_classes: int, seed: int) -> LinearPosterior:
+    """K Gaussians with a common covariance, started from small clusters joined into K classes.
 
     With one covariance the quadratic terms cancel, so that the posterior is linear-softmax in the
     features (linear discriminant analysis without labels), exactly what `QHead` computes; unlike k-means
-    it estimates the shares, which are not equal here.
+    it estimates the shares, which are not equal here. Only a few steps of EM follow the joining: run to
+    convergence from elsewhere, the likeliest mixture of imbalanced data splits a common class and drowns a
+    rare one.
+
+    Arguments:
+        features: of unit length, `(N, F)`.
+        n_classes: K.
+        seed: of the small clusters.
     """
-    exact = features.astype(np.float64)
-    fits = [_from_joined(exact, n_classes, seed + i) for i in range(restarts)]
-    best = max(fits, key=lambda mixture: float(mixture.lower_bound_))
+    exact = features.double().cpu().numpy()
+    small = min(SMALL_CLUSTERS * n_classes, len(exact))
+    clusters = KMeans(small, n_init=1, random_state=seed).fit_predict(exact).astype(np.int64)
+    labels = join(neighbour_links(features, clusters, small, NEIGHBOURS), n_classes)[clusters]
+    mixture = _polished(exact, labels, n_classes)
     means, precision, shares = (
         torch.as_tensor(found, dtype=torch.float64)
-        for found in (best.means_, best.precisions_, best.weights_)
+        for found in (mixture.means_, mixture.precisions_, mixture.weights_)
     )
     weight = means @ precision
     bias = shares.log() - 0.5 * (weight * means).sum(1)
     return LinearPosterior((weight - weight.mean(0)).float(), (bias - bias.mean()).float(), shares.float())
 
 
-def _from_joined(features: NDArray[np.float64], n_classes: int, seed: int) -> GaussianMixture:
-    """A mixture that starts from many small clusters joined into K by average linkage.
-
-    Started from K clusters, EM on imbalanced data splits a common class and drowns a rare one; a small
-    cluster of the rare class survives the joining, since it is far from every other.
-    """
-    small = min(SMALL_CLUSTERS * n_classes, len(features))
-    clusters = KMeans(small, n_init=1, random_state=seed).fit(features)
-    joined = AgglomerativeClustering(n_classes, metric="cosine", linkage="average")
-    labels = joined.fit_predict(clusters.cluster_centers_)[clusters.labels_]
+def _polished(features: NDArray[np.float64], labels: NDArray[np.int64], n_classes: int) -> GaussianMixture:
+    """A mixture after a few steps of EM from the classes `labels` (N,)."""
     # Where images repeat, fewer clusters than asked for are filled; an empty one starts at any image.
     members = [features[labels == k] for k in range(n_classes)]
     means = np.stack([m.mean(0) if len(m) else features[k] for k, m in enumerate(members)])
     counts = np.array([max(1, len(m)) for m in members])
     mixture = GaussianMixture(
-        n_classes, covariance_type="tied", reg_covar=1e-6, max_iter=200, random_state=seed,
+        n_classes, covariance_type="tied", reg_covar=1e-6, max_iter=EM_STEPS,
         means_init=means, weights_init=counts / counts.sum(),
     )  # fmt: skip
-    mixture.fit(features)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is meant to stop early
+        mixture.fit(features)
     return mixture
 
 
@@ -101,10 +113,10 @@ def set_q_and_prior(model: ElasticInfoGAN, posterior: LinearPosterior) -> None:
 
 def discover(state: State) -> None:
     """Find the classes among the features of real images, and start Q's head and the prior from them."""
-    n = min(len(state.batches), 100 * state.config.networks.features)
+    n = min(len(state.batches), FEATURES_AT_MOST)
     chosen = torch.from_numpy(np.random.default_rng(state.config.seed).permutation(len(state.batches))[:n])
     features = torch.cat([_answer(state, part)[1] for part in chosen.split(CHUNK)])
-    posterior = tied_mixture(features.cpu().numpy(), state.model.n_classes, state.config.seed)
+    posterior = tied_mixture(features, state.model.n_classes, state.config.seed)
     if state.fabric.world_size > 1:
         posterior = state.fabric.broadcast(posterior)
     set_q_and_prior(state.model, posterior)
