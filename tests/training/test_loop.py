@@ -147,6 +147,13 @@ def test_settings_that_cannot_be_trained_are_refused(changes, kind, culprit, sma
         setup(small(**changes), digits)
 
 
+def test_a_conditional_discriminator_without_labels_is_refused(small, digits):
+    """Real images without a code beside generated ones with theirs would be told apart by that alone."""
+    base = small()
+    with pytest.raises(ConfigError, match=r"--adversary\.conditional"):
+        setup(replace(base, schedule=replace(base.schedule, encode=0.0, refine=0.0)), digits)
+
+
 def test_images_of_an_awkward_size_are_refused(small):
     with pytest.raises(ConfigError, match=r"--size.*30 pixels"):
         setup(small(), np.zeros((50, 30, 30, 1), np.uint8))

@@ -138,6 +138,11 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
         stages(size)
     except ValueError as error:
         raise ConfigError(f"--size: {error}") from error
+    if config.adversary.conditional and not config.schedule.encode:
+        raise ConfigError(
+            "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "
+            "use --adversary.no-conditional or --schedule.encode above 0"
+        )
     if all((image == images[0]).all() for image in images):
         raise DataError(f"all {n} images of {config.source} are the same: there are no kinds to find")
 
