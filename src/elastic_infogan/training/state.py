@@ -121,7 +121,29 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
     """
     within_limits(config)
     choose_device(config.device)
-    n, size = len(images), images.shape[1]
+    _check_game(config)
+    try:
+        stages(images.shape[1])
+    except ValueError as error:
+        raise ConfigError(f"--size: {error}") from error
+    _check_number(config, len(images))
+    if all((image == images[0]).all() for image in images):
+        raise DataError(
+            f"all {len(images)} images of {config.source} are the same: there are no kinds to find"
+        )
+
+
+def _check_game(config: Config) -> None:
+    if config.networks.q == "trunk" and config.schedule.encode:
+        raise ConfigError("--networks.q trunk: Q has no encoder to train ahead; use --schedule.encode 0")
+    if config.adversary.conditional and not config.schedule.encode:
+        raise ConfigError(
+            "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "
+            "use --adversary.no-conditional or --schedule.encode above 0"
+        )
+
+
+def _check_number(config: Config, n: int) -> None:
     if config.classes is None:
         raise ConfigError("--classes is missing: say how many classes to look for")
     if config.classes > n:
@@ -132,19 +154,6 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
     if too_large := [f"{flag} {n}" for flag, batch in batches.items() if batch > n]:
         remedy = " and ".join(too_large)
         raise DataError(f"{config.source} has {n} images, fewer than a batch: use {remedy} or less")
-    if config.networks.q == "trunk" and config.schedule.encode:
-        raise ConfigError("--networks.q trunk: Q has no encoder to train ahead; use --schedule.encode 0")
-    try:
-        stages(size)
-    except ValueError as error:
-        raise ConfigError(f"--size: {error}") from error
-    if config.adversary.conditional and not config.schedule.encode:
-        raise ConfigError(
-            "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "
-            "use --adversary.no-conditional or --schedule.encode above 0"
-        )
-    if all((image == images[0]).all() for image in images):
-        raise DataError(f"all {n} images of {config.source} are the same: there are no kinds to find")
 
 
 def model_spec(config: Config, size: int, channels: int) -> ModelSpec:
