@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from elastic_infogan.core.model import ElasticInfoGAN
@@ -32,6 +33,9 @@ NEIGHBOURS = 10
 """Links of each image to those most like it."""
 
 EM_STEPS = 10
+
+REGULARISATION = 1e-6
+"""Added to the variances: directions of little variance separate classes best."""
 
 FEATURES_AT_MOST = 20_000
 """Images that classes are found among; the others are then told theirs."""
@@ -68,9 +72,11 @@ def tied_mixture(features: Tensor, n_classes: int, seed: int) -> LinearPosterior
     """
     exact = features.double().cpu().numpy()
     small = min(SMALL_CLUSTERS * n_classes, len(exact))
-    clusters = KMeans(small, n_init=1, random_state=seed).fit_predict(exact).astype(np.int64)
-    labels = join(neighbour_links(features, clusters, small, NEIGHBOURS), n_classes)[clusters]
-    mixture = _polished(exact, labels, n_classes)
+    # The library's threads add up in whatever order they finish; with one the same seed gives the same bits.
+    with threadpool_limits(1):  # type: ignore[no-untyped-call]
+        clusters = KMeans(small, n_init=1, random_state=seed).fit_predict(exact).astype(np.int64)
+        labels = join(neighbour_links(features, clusters, small, NEIGHBOURS), n_classes)[clusters]
+        mixture = _polished(exact, labels, n_classes)
     means, precision, shares = (
         torch.as_tensor(found, dtype=torch.float64)
         for found in (mixture.means_, mixture.precisions_, mixture.weights_)
@@ -86,9 +92,12 @@ def _polished(features: NDArray[np.float64], labels: NDArray[np.int64], n_classe
     members = [features[labels == k] for k in range(n_classes)]
     means = np.stack([m.mean(0) if len(m) else features[k] for k, m in enumerate(members)])
     counts = np.array([max(1, len(m)) for m in members])
+    within = features - means[labels]
+    covariance = within.T @ within / len(features) + REGULARISATION * np.eye(features.shape[1])
+    # All three are given: left to itself the library draws the covariance from a k-means of its own.
     mixture = GaussianMixture(
-        n_classes, covariance_type="tied", reg_covar=1e-6, max_iter=EM_STEPS,
-        means_init=means, weights_init=counts / counts.sum(),
+        n_classes, covariance_type="tied", reg_covar=REGULARISATION, max_iter=EM_STEPS, random_state=0,
+        means_init=means, weights_init=counts / counts.sum(), precisions_init=np.linalg.inv(covariance),
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is meant to stop early
