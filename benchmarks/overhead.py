@@ -45,6 +45,7 @@ __all__ = ["Clocks", "main"]
 
 WITHIN_STEP = (
     (ImageBatches, "draw", "data"),
+    (ImageBatches, "gather", "data"),
     (steps, "to_range", "data"),
     (steps, "channels_last", "data"),
     (IdentityViews, "__call__", "views"),
@@ -52,12 +53,14 @@ WITHIN_STEP = (
 )
 """owner, function and what its time counts as"""
 
+WITHIN_LABELS = ("data", "views", "logging")
+
 AROUND_STEP = (
     (loop, "set_learning_rates", "loop"),
     (loop, "write_line", "line"),
     (loop, "save", "save"),
     (discovery, "discover", "discover"),
-    (discovery, "assigned_shares", "shares"),
+    (discovery, "assign", "assign"),
 )
 
 
@@ -66,17 +69,19 @@ class Clocks:
 
     def __init__(self) -> None:
         self.stage = ""
+        self.in_step = False
         self.seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
 
     def timed(self, function: Callable[..., Any], label: str) -> Callable[..., Any]:
-        """`function` with its time added to `label`."""
+        """`function` with its time added to `label`; what a step uses counts within steps only."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             began = time.perf_counter()
             try:
                 return function(*args, **kwargs)
             finally:
-                self.seconds[self.stage, label].append(time.perf_counter() - began)
+                if self.in_step or label not in WITHIN_LABELS:
+                    self.seconds[self.stage, label].append(time.perf_counter() - began)
 
         return call
 
@@ -85,8 +90,9 @@ class Clocks:
         timed = self.timed(function, "step")
 
         def call(*args: Any) -> None:
-            self.stage = stage
+            self.stage, self.in_step = stage, True
             timed(*args)
+            self.in_step = False
             if len(self.seconds[stage, "step"]) == 2 and (stage, "warm") not in self.seconds:
                 self.seconds = defaultdict(list, {k: v for k, v in self.seconds.items() if k[0] != stage})
                 self.seconds[stage, "warm"] = []
@@ -119,7 +125,7 @@ def run_timed(config: Config, images: NDArray[np.uint8]) -> Clocks:
 def shares(clocks: Clocks, config: Config, stage: str) -> dict[str, float]:
     """Percent of the time of a stage by what it went into."""
     step = clocks.total(stage, "step")
-    inside = {label: clocks.total(stage, label) for label in ("data", "views", "logging")}
+    inside = {label: clocks.total(stage, label) for label in WITHIN_LABELS}
     loop_seconds = clocks.total(stage, "loop")
     line, save = np.median(clocks.once("line")), np.median(clocks.once("save"))
     per_second = line / config.interval + save / (config.interval * loop.LINES_PER_CHECKPOINT)
@@ -134,9 +140,10 @@ def shares(clocks: Clocks, config: Config, stage: str) -> dict[str, float]:
 def measure(recipe: str, images: NDArray[np.uint8], n: int) -> dict[str, Any]:
     """Shares of each stage of a recipe in a run of `n` steps."""
     config = replace(named(recipe), source="mnist", classes=10, steps=n, size=images.shape[1])
-    clocks = run_timed(config, images)
+    # Lines and checkpoints come often enough to be timed, and are counted as often as the recipe writes them.
+    clocks = run_timed(replace(config, interval=0.5), images)
     stages = {stage: shares(clocks, config, stage) for stage in loop.STEPS if clocks.total(stage, "step")}
-    labels = {"discover_s": "discover", "checkpoint_s": "save", "assigned_shares_s": "shares"}
+    labels = {"discover_s": "discover", "checkpoint_s": "save", "assign_s": "assign"}
     once = {name: clocks.once(label) for name, label in labels.items()}
     return {"steps": n, "percent": stages} | {k: round(float(np.median(v)), 2) for k, v in once.items() if v}
 
