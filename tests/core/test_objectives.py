@@ -78,7 +78,9 @@ def test_with_an_argmax_target_p_learns_through_g_alone():
 
 def test_the_spec_rebuilds_the_model():
     model = ElasticInfoGAN(ModelSpec(**asdict(SPEC)))
-    model.load_state_dict(ElasticInfoGAN(SPEC).state_dict())
+    missing, unexpected = model.load_state_dict(ElasticInfoGAN(SPEC).state_dict())
+    assert not missing
+    assert not unexpected
 
 
 def test_samples_repeat_for_a_seed_and_classes_differ():
