@@ -1,7 +1,7 @@
 """Each phase's named loss terms, and the table of which parameters each term updates.
 
 `V_InfoGAN(D, G, Q, p) + lambda_2 L_ntxent(Q)` (Elastic-InfoGAN, equation 6) is played in phases. A phase
-computes its terms with exactly the groups of `UPDATES` requiring gradients, so that no gradient is
+computes its terms with exactly the groups of `update_table` requiring gradients, so that no gradient is
 computed that no optimiser uses.
 """
 

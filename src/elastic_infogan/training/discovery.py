@@ -33,6 +33,7 @@ NEIGHBOURS = 10
 """Links of each image to those most like it."""
 
 EM_STEPS = 10
+"""Steps of EM after the joining: enough to polish it, too few to leave it."""
 
 REGULARISATION = 1e-6
 """Added to the variances: directions of little variance separate classes best."""
