@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+from io import BytesIO
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from elastic_infogan.apps.pictures import write_folder, write_grid, write_npz
+from elastic_infogan.apps.pictures import data_uri, picture, png, sprite, write_folder, write_grid, write_npz
 from elastic_infogan.errors import ElasticInfoGANError
 
 
@@ -43,3 +46,24 @@ def test_an_array_file_loads_without_pickle(images, tmp_path):
         assert (file["images"] == images).all()
         assert (file["codes"] == codes).all()
         assert (file["images"].dtype, file["codes"].dtype) == (np.uint8, np.int64)
+
+
+def test_a_sprite_holds_every_image_at_its_place(images):
+    whole = sprite(images[:5], 3)
+    assert whole.shape == (10, 21, images.shape[3])
+    assert (whole[5:, 7:14] == images[4]).all()
+    assert (whole[5:, 14:] == 255).all()  # a cell that no image fills
+
+
+def test_a_data_address_decodes_to_the_image(images):
+    start, _, coded = data_uri(images[0]).partition(",")
+    assert start == "data:image/png;base64"
+    read = np.asarray(Image.open(BytesIO(base64.b64decode(coded))))
+    assert (read.reshape(images[0].shape) == images[0]).all()
+
+
+def test_webp_makes_noisy_photographs_small():
+    smooth = np.linspace(0, 200, 64 * 64).reshape(64, 64, 1)
+    noise = np.random.default_rng(0).normal(0, 8, (64, 64, 3))
+    photograph = np.clip(smooth + noise, 0, 255).astype(np.uint8)
+    assert len(picture(photograph, "WEBP")) < len(png(photograph)) / 4

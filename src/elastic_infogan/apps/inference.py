@@ -9,11 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.evaluation.answers import BATCH, stream
 
 __all__ = ["codes_of", "pictures_of", "posteriors"]
-
-BATCH = 500
-"""images at once: activations of this many stay in the cache, where fewer would waste calls"""
 
 
 def posteriors(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float64]]:
@@ -24,10 +22,7 @@ def posteriors(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> Iterator[NDA
 
     Returns: arrays `(B, K)`, in the order of the images.
     """
-    model.eval()
-    for start in range(0, len(images), BATCH):
-        # a copy, since a memory-mapped store is read-only and torch wants to be able to write
-        probabilities, _ = model.posterior(torch.from_numpy(np.array(images[start : start + BATCH])))
+    for probabilities, _ in stream(model, images):
         yield probabilities.double().cpu().numpy()
 
 

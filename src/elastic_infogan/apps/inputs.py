@@ -14,8 +14,9 @@ from elastic_infogan.errors import ConfigError
 
 if TYPE_CHECKING:  # it brings torch along, which packing does not need
     from elastic_infogan.core.model import ElasticInfoGAN
+    from elastic_infogan.training.run import Run
 
-__all__ = ["drawn", "read", "read_for"]
+__all__ = ["drawn", "read", "read_for", "read_of_run"]
 
 
 def read(
@@ -36,6 +37,17 @@ def read(
 def read_for(model: ElasticInfoGAN, source: str, labels: str | None = None) -> ImageSet:
     """Load a source in the size and mode that a model was trained on."""
     return read(source, size=model.spec.size, channels=model.spec.channels, labels=labels)
+
+
+def read_of_run(
+    run: Run, model: ElasticInfoGAN, source: str | None = None, labels: str | None = None
+) -> tuple[ImageSet, ImageSet]:
+    """The images of `source`, or those that a run was trained on, and the whole set that they are from."""
+    if source is not None:
+        images = read_for(model, source, labels)
+        return images, images
+    everything = read_for(model, run.config.source, labels or run.config.labels)
+    return drawn(everything, run.config.imbalance), everything
 
 
 def drawn(images: ImageSet, spec: str | None) -> ImageSet:

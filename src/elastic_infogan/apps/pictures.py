@@ -1,7 +1,8 @@
-"""Images as files: PNG, a grid with one row a class, and `.npz`."""
+"""Images as files and as addresses inside a page: PNG, WebP, a grid with one row a class, and `.npz`."""
 
 from __future__ import annotations
 
+import base64
 from io import BytesIO
 from pathlib import Path
 
@@ -13,14 +14,46 @@ from PIL import Image
 from elastic_infogan.apps.output import empty_folder, written_whole
 from elastic_infogan.training.telemetry import grid
 
-__all__ = ["png", "write_folder", "write_grid", "write_npz"]
+__all__ = ["data_uri", "picture", "png", "sprite", "write_folder", "write_grid", "write_npz"]
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
     """One image `(H, W, C)`, C = 1 or 3, as the bytes of a PNG file."""
+    return picture(image, "PNG")
+
+
+def sprite(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
+    """Images `(N, H, W, C)` side by side, `columns` a row and without gaps, as one `(H', W', C)`.
+
+    Cells that no image fills are white, as is paper.
+
+    >>> sprite(np.zeros((3, 2, 2, 1), np.uint8), 2).shape
+    (4, 4, 1)
+    """
+    n, height, width, channels = images.shape
+    columns = max(1, min(columns, n))
+    rows = -(-n // columns)
+    cells = np.full((rows * columns, height, width, channels), 255, np.uint8)
+    cells[:n] = images
+    table = cells.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    whole: NDArray[np.uint8] = table.reshape(rows * height, columns * width, channels)
+    return whole
+
+
+def picture(image: NDArray[np.uint8], kind: str = "PNG") -> bytes:
+    """One image `(H, W, C)`, C = 1 or 3, as the bytes of a file.
+
+    Arguments:
+        kind: `PNG`, which keeps every pixel, or `WEBP`, a tenth of the size for photographs.
+    """
     buffer = BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(buffer, "PNG")
+    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(buffer, kind)
     return buffer.getvalue()
+
+
+def data_uri(image: NDArray[np.uint8], kind: str = "PNG") -> str:
+    """One image `(H, W, C)` as a `data:` address, for a page that needs no other file."""
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(picture(image, kind)).decode('ascii')}"
 
 
 def write_grid(path: Path, images: NDArray[np.uint8], codes: NDArray[np.int64]) -> None:

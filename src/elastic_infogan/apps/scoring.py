@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elastic_infogan.apps import tables, terminal
 from elastic_infogan.apps.inference import codes_of
-from elastic_infogan.apps.inputs import drawn, read_for
+from elastic_infogan.apps.inputs import read_of_run
 from elastic_infogan.apps.output import write_json
 from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.data.images import ImageSet
@@ -28,11 +28,7 @@ def evaluate(path: Path, source: str | None, labels: str | None, out: Path | Non
     """Score a run on a source, or on what it was trained on; write what was found and print it."""
     run = Run.open(path)
     model = run.load_model(choose_device(device))
-    if source is None:
-        everything = read_for(model, run.config.source, labels or run.config.labels)
-        images = drawn(everything, run.config.imbalance)
-    else:
-        images = everything = read_for(model, source, labels)
+    images, everything = read_of_run(run, model, source, labels)
     prior = model.prior.probabilities().detach().double().cpu().numpy()
     codes = codes_of(model, images.images)
     assigned = shares(codes, model.n_classes)
