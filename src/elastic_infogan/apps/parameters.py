@@ -1,0 +1,70 @@
+"""The estimator's parameters as a configuration and back, and its errors as scikit-learn raises them."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from numbers import Integral
+from typing import Any
+
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from elastic_infogan.errors import ConfigError, DataError
+from elastic_infogan.training.config import Config, flatten, overlay
+from elastic_infogan.training.recipes import named
+from elastic_infogan.training.run import with_budget
+
+__all__ = ["as_value_errors", "config_from", "parameters_from"]
+
+_PARAMETERS = {"classes": "n_classes", "seed": "random_state"} | {
+    name: name for name in ("recipe", "minutes", "steps", "size", "device")
+}
+"""settings that have a parameter of their own, and its name"""
+
+_DATA = ("source", "labels", "imbalance")
+"""settings that say what was trained on"""
+
+
+def config_from(parameters: Mapping[str, Any], source: str, images: NDArray[Any]) -> Config:
+    """Every setting for training on `images` (N, H, W, C); no batch is larger than their number.
+
+    Raises:
+        ConfigError: there is no such recipe or setting, or a value is of the wrong type.
+    """
+    seed = parameters["random_state"]
+    if not isinstance(seed, Integral):
+        seed = check_random_state(seed).randint(2_000_000_000)
+    values = {**parameters, "n_classes": operator.index(parameters["n_classes"]), "random_state": int(seed)}
+    changes = {key: values[name] for key, name in _PARAMETERS.items() if values[name] is not None}
+    changes |= {**(parameters["settings"] or {}), "source": source}
+    config = overlay(named(parameters["recipe"]), changes, "settings")
+    n = len(images)
+    schedule = replace(config.schedule, encode_batch=min(config.schedule.encode_batch, n))
+    config = replace(config, size=images.shape[1], batch=min(config.batch, n), schedule=schedule)
+    return with_budget(config, n)
+
+
+def parameters_from(config: Config) -> dict[str, Any]:
+    """The parameters that give `config`; `settings` holds what differs from the recipe."""
+    flat, base = flatten(config), flatten(named(config.recipe))
+    parameters = {name: flat.pop(key) for key, name in _PARAMETERS.items()}
+    others = {key: value for key, value in flat.items() if key not in _DATA and value != base[key]}
+    return {**parameters, "settings": others or None}
+
+
+@contextmanager
+def as_value_errors() -> Iterator[None]:
+    """Mistakes of the person as scikit-learn raises them, naming parameters in place of flags."""
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        raise ValueError(re.sub(r"--([a-z][\w.-]*\w)", _parameter, str(error))) from error
+
+
+def _parameter(flag: re.Match[str]) -> str:
+    key = flag[1].replace("-", "_")
+    return _PARAMETERS.get(key, f"settings[{key!r}]")

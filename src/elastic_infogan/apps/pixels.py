@@ -1,0 +1,58 @@
+"""What an estimator is given, a table or images of any range, as the uint8 images that training reads."""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["as_pixels", "range_of", "square_shape"]
+
+_ROWS = 4096
+"""images that are converted at once, so that no second copy of a large float array is made"""
+
+
+def square_shape(n_features: int) -> tuple[int, int, int]:
+    """`(H, W, C)` of the square image in a row of `n_features` pixels.
+
+    No square is three times another, so that the mode, grey or RGB, is never in doubt.
+
+    Raises:
+        ValueError: the row is no square image.
+
+    >>> square_shape(64), square_shape(3 * 32 * 32)
+    ((8, 8, 1), (32, 32, 3))
+    """
+    for channels in (1, 3):
+        side = isqrt(n_features // channels)
+        if side * side * channels == n_features:
+            return side, side, channels
+    raise ValueError(
+        f"rows of {n_features} feature(s) are no square images, grey (H·H) or RGB (H·H·3): "
+        "give images of shape (N, H, W) or (N, H, W, C)"
+    )
+
+
+def range_of(values: NDArray[Any]) -> tuple[float, float]:
+    """The values of black and white: 0 and 255 for uint8, else the smallest and the largest there is."""
+    if values.dtype == np.uint8:
+        return 0.0, 255.0
+    return float(values.min()), float(values.max())
+
+
+def as_pixels(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:
+    """Values `(N, …)` as uint8, `black` to 0 and `white` to 255; what lies outside is clipped.
+
+    >>> as_pixels(np.array([[0.0, 8.0, 16.0, 99.0]]), 0, 16).tolist()
+    [[0, 128, 255, 255]]
+    """
+    if values.dtype == np.uint8 and (black, white) == (0, 255):
+        return values
+    scale = 255 / (white - black) if white > black else 0.0
+    pixels = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), _ROWS):
+        levels = (values[start : start + _ROWS].astype(np.float64) - black) * scale
+        pixels[start : start + _ROWS] = np.rint(levels).clip(0, 255)
+    return pixels
