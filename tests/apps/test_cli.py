@@ -211,7 +211,7 @@ def test_generate_writes_grids_and_folders(trained, tmp_path, fails):
 
 
 def test_evaluate_writes_scores_shares_and_a_table(digits_run, capsys):
-    assert run(["evaluate", str(digits_run)]) == 0
+    assert run(["evaluate", str(digits_run), "--fidelity"]) == 0
     text = capsys.readouterr().out
     for title in ("class", "learned prior", "share assigned", "true share", "recall"):
         assert title in text
@@ -226,6 +226,9 @@ def test_evaluate_writes_scores_shares_and_a_table(digits_run, capsys):
         assert 0 <= metrics[key] <= 3
     assert metrics["images"] < 1797  # the imbalanced subset that it was trained on
     assert len(metrics["classes"]) == 10
+    assert metrics["rarest"]["share"] == min(row["true_share"] for row in metrics["classes"])
+    assert 0 <= metrics["rarest"]["coverage_reference_cnn1"] <= 1
+    assert sum(metrics["held_out"].values()) == 1797 - metrics["images"]  # what training did not see
 
 
 def test_evaluate_without_labels_still_tells_shares(digits_run, tmp_path, capsys):
@@ -234,6 +237,11 @@ def test_evaluate_without_labels_still_tells_shares(digits_run, tmp_path, capsys
     assert run(["evaluate", str(digits_run), str(tmp_path / "x.npy"), "--out", str(out)]) == 0
     assert "true share" not in capsys.readouterr().out
     assert "accuracy" not in json.loads(out.read_text())
+
+
+def test_fidelity_without_labels_is_refused(trained, tmp_path, fails):
+    np.save(tmp_path / "x.npy", np.zeros((5, 8, 8), np.uint8))
+    assert "no labels" in fails("evaluate", trained, tmp_path / "x.npy", "--fidelity")
 
 
 # The data verbs

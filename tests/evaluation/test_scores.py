@@ -73,6 +73,8 @@ def test_generated_by_a_perfect_sampler(trained, digits):
     per_class = scores["per_class_reference_cnn1"]
     assert set(per_class) == set("0123456789")
     assert all(set(row) == set(FIDELITY) and row["precision"] > 0.8 for row in per_class.values())
+    mean = np.mean([row["coverage"] for row in per_class.values()])
+    assert scores["class_coverage_reference_cnn1"] == pytest.approx(mean)
     assert not set(scores) & set(FIDELITY)  # never without the extractor's name
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
@@ -81,6 +83,7 @@ def test_generated_with_a_lost_class(trained, digits):
     nine_is_a_four = [*range(9), 4]
     scores = evaluate_generated(copies(digits, nine_is_a_four), 10, trained.reference, 100, digits)
     assert scores["classes_generated"] == 9
+    assert scores["classes_lost"] == ["9"]
     assert scores["ent"] > np.log(10) / 20
     whole = evaluate_generated(copies(digits, range(10)), 10, trained.reference, 100, digits)
     assert scores["fid_reference_cnn1"] > whole["fid_reference_cnn1"]
@@ -92,6 +95,7 @@ def test_a_class_that_no_code_stands_for_has_no_fidelity(trained, digits):
     per_class = scores["per_class_reference_cnn1"]
     assert per_class["7"] == dict.fromkeys(FIDELITY)
     assert per_class["1"]["precision"] > 0.8
+    assert scores["class_precision_reference_cnn1"] < 0.31  # seven classes of ten count as nothing
 
 
 def test_fidelity_needs_labels_and_is_left_out_without_real_images(trained, digits):

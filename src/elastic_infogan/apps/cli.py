@@ -137,6 +137,7 @@ def evaluate(
     *,
     labels: str | None = None,
     out: Path | None = None,
+    fidelity: Annotated[bool, Switch] = False,
     device: str = "auto",
 ) -> None:
     """Score a run and print its classes: learned prior, share assigned, true share, recall.
@@ -151,12 +152,16 @@ def evaluate(
         CSV file with the header image,label, where the source has no labels of its own.
     out:
         Where the scores go. Left out: metrics.json in the run folder.
+    fidelity:
+        Also compare generated with real images, class by class, first with those that the run was not trained
+        on: precision, recall, density and coverage (5 neighbours), FID and KID, all in the features of the
+        reference classifier. Takes a minute or so.
     device:
         Where to compute: auto, cpu, cuda or mps.
     """
     from elastic_infogan.apps.scoring import evaluate as work
 
-    work(run, source, labels, out, device)
+    work(run, source, labels, out, device, fidelity)
 
 
 @data.command

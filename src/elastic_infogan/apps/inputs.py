@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elastic_infogan.apps import terminal
 from elastic_infogan.data import imbalance
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # it brings torch along, which packing does not need
     from elastic_infogan.core.model import ElasticInfoGAN
     from elastic_infogan.training.run import Run
 
-__all__ = ["drawn", "read", "read_for", "read_of_run"]
+__all__ = ["drawn", "indices_of", "read", "read_for", "read_of_run"]
 
 
 def read(
@@ -56,8 +57,17 @@ def drawn(images: ImageSet, spec: str | None) -> ImageSet:
     Raises:
         ConfigError: the source has no labels to draw by.
     """
+    return images if spec is None else images.subset(indices_of(images, spec))
+
+
+def indices_of(images: ImageSet, spec: str | None) -> NDArray[np.int64]:
+    """Indices of the images that `--imbalance` takes, `(M,)`; all of them for None.
+
+    Raises:
+        ConfigError: the source has no labels to draw by.
+    """
     if spec is None:
-        return images
+        return np.arange(len(images), dtype=np.int64)
     if images.labels is None:
         raise ConfigError(f"--imbalance draws by class, and {images.origin} has no labels: give --labels")
-    return images.subset(np.asarray(imbalance.draw(spec, images.labels)))
+    return imbalance.draw(spec, images.labels)

@@ -1,80 +1,157 @@
-"""What `evaluate` does: a run's scores on a source, its files and its table."""
+"""What `evaluate` does, and the scores that it shares with `benchmark`: a run against labels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from elastic_infogan.apps import tables, terminal
 from elastic_infogan.apps.inference import codes_of
-from elastic_infogan.apps.inputs import read_of_run
+from elastic_infogan.apps.inputs import indices_of, read_of_run
 from elastic_infogan.apps.output import write_json
 from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.data.images import ImageSet
+from elastic_infogan.errors import ConfigError
 from elastic_infogan.evaluation.clustering import shares
-from elastic_infogan.evaluation.reference import reference_classifier
+from elastic_infogan.evaluation.held_out import HeldOut, hold_out
+from elastic_infogan.evaluation.reference import ReferenceClassifier, reference_classifier
 from elastic_infogan.evaluation.scores import evaluate_assigned, evaluate_generated
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.run import Run
 
-__all__ = ["evaluate"]
+__all__ = ["Measure", "evaluate", "measure_for", "ruler_of", "score", "score_generated"]
 
 
-def evaluate(path: Path, source: str | None, labels: str | None, out: Path | None, device: str) -> None:
+@dataclass(frozen=True)
+class Measure:
+    """What a model is scored by.
+
+    Arguments:
+        images: real images to tell the classes of.
+        ruler: a classifier of all labelled images there are; None without labels.
+        held_out: real images to compare generated ones with; None leaves fidelity out.
+    """
+
+    images: ImageSet
+    ruler: ReferenceClassifier | None
+    held_out: HeldOut | None
+
+
+def evaluate(
+    path: Path, source: str | None, labels: str | None, out: Path | None, device: str, fidelity: bool
+) -> None:
     """Score a run on a source, or on what it was trained on; write what was found and print it."""
     run = Run.open(path)
     model = run.load_model(choose_device(device))
-    images, everything = read_of_run(run, model, source, labels)
-    prior = model.prior.probabilities().detach().double().cpu().numpy()
-    codes = codes_of(model, images.images)
-    assigned = shares(codes, model.n_classes)
-    metrics: dict[str, Any] = {"source": images.origin, "images": len(images), "recipe": run.config.recipe}
-    metrics |= _by_labels(model, prior, codes, images, everything, run.config.seed)
-    write_json(path / "shares.json", {"prior": prior.tolist(), "assigned": assigned.tolist()})
+    metrics = score(model, measure_for(run, model, source, labels, fidelity), run.config.seed)
+    metrics = {"recipe": run.config.recipe, **metrics}
+    write_json(path / "shares.json", metrics["shares"])
     write_json(out or path / "metrics.json", metrics)
-    tables.class_table(metrics.get("classes") or _unlabelled(prior, assigned))
+    tables.class_table(metrics.get("classes") or _unlabelled(**metrics["shares"]))
     _say_scores(metrics)
     for file in (_latest_grid(path), path / "shares.json", out or path / "metrics.json"):
         if file is not None:
             terminal.say(str(file))
 
 
-def _by_labels(
-    model: ElasticInfoGAN,
-    prior: NDArray[np.float64],
-    codes: NDArray[np.int64],
-    images: ImageSet,
-    everything: ImageSet,
-    seed: int,
-) -> dict[str, Any]:
-    """The protocol's scores; none without labels. The ruler is trained on all labelled images there are."""
-    if images.labels is None:
-        return {}
-    real = evaluate_assigned(codes, images.labels, prior, len(images.class_names), images.class_names)
+def measure_for(
+    run: Run, model: ElasticInfoGAN, source: str | None, labels: str | None, fidelity: bool
+) -> Measure:
+    """What to score a run by, on `source` or, for None, on what it was trained on.
+
+    Raises:
+        ConfigError: fidelity is asked for, and there are no labels.
+    """
+    images, everything = read_of_run(run, model, source, labels)
+    if fidelity and everything.labels is None:
+        raise ConfigError(f"--fidelity compares class by class, and {everything.origin} has no labels")
+    of_training = source in (None, run.config.source)
+    seen = indices_of(everything, run.config.imbalance) if fidelity and of_training else np.zeros(0, np.int64)
+    return Measure(
+        images=images,
+        ruler=None if everything.labels is None else ruler_of(everything),
+        held_out=hold_out(everything, seen) if fidelity else None,
+    )
+
+
+def ruler_of(images: ImageSet) -> ReferenceClassifier:
+    """The reference classifier of a labelled set, trained with a bar where it is not in the cache."""
     with terminal.counted("training the reference classifier") as progress:
-        ruler = reference_classifier(everything, progress=lambda done: progress(round(100 * done), 100))
+        return reference_classifier(images, progress=lambda done: progress(round(100 * done), 100))
+
+
+def score(model: ElasticInfoGAN, measure: Measure, seed: int) -> dict[str, Any]:
+    """The scores of a model; without labels only its shares.
+
+    Arguments:
+        seed: of the noise from which images are generated.
+
+    Returns: `source`, `images`, `shares` (`prior` and `assigned`, `(K,)` each) and, with labels, the scores
+        of `evaluation.scores`, `rarest` (what was made of the rarest class) and, with fidelity, `held_out`.
+    """
+    images, prior = measure.images, model.prior.probabilities().detach().double().cpu().numpy()
+    codes = codes_of(model, images.images)
+    assigned = shares(codes, model.n_classes)
+    scores = {
+        "source": images.origin,
+        "images": len(images),
+        "shares": {"prior": prior.tolist(), "assigned": assigned.tolist()},
+    }
+    if measure.ruler is None or images.labels is None:
+        return scores
+    generated = score_generated(model, measure, seed)
+    real = evaluate_assigned(codes, images.labels, prior, len(images.class_names), images.class_names)
+    rarest = _rarest(real["classes"], generated)
+    held_out = {} if measure.held_out is None else {"held_out": dict(measure.held_out.unseen)}
+    return {**scores, **generated, **real, "rarest": rarest, **held_out}
+
+
+def score_generated(model: ElasticInfoGAN, measure: Measure, seed: int) -> dict[str, Any]:
+    """The scores of generated images alone; needs labels."""
+    if measure.ruler is None:
+        raise ConfigError(f"{measure.images.origin} has no labels: generated images cannot be judged")
     noise = torch.Generator().manual_seed(seed)
-    generated = evaluate_generated(lambda asked: model.sample(asked, noise), model.n_classes, ruler)
-    return {**generated, **real}
+    real = None if measure.held_out is None else measure.held_out.images
+    return evaluate_generated(
+        lambda asked: model.sample(asked, noise), model.n_classes, measure.ruler, real=real
+    )
 
 
-def _unlabelled(prior: NDArray[np.float64], assigned: NDArray[np.float64]) -> list[dict[str, Any]]:
+def _rarest(rows: list[dict[str, Any]], generated: Mapping[str, Any]) -> dict[str, Any]:
+    """What was made of the rarest class that there is, by name, share, recall and, where known, fidelity."""
+    row = min((row for row in rows if row["true_share"]), key=lambda row: row["true_share"])
+    name, extractor = row["class"], generated["reference"]
+    fidelity = generated.get(f"per_class_{extractor}", {}).get(name, {})
+    rest = {f"{key}_{extractor}": fidelity[key] for key in ("precision", "coverage") if key in fidelity}
+    return {"class": name, "share": row["true_share"], "recall": row["recall"], **rest}
+
+
+def _unlabelled(prior: list[float], assigned: list[float]) -> list[dict[str, Any]]:
     return [
-        {"code": k, "prior": float(p), "assigned_share": float(share)}
+        {"code": k, "prior": p, "assigned_share": share}
         for k, (p, share) in enumerate(zip(prior, assigned, strict=True))
     ]
 
 
-def _say_scores(metrics: dict[str, Any]) -> None:
+def _say_scores(metrics: Mapping[str, Any]) -> None:
     terminal.say("")
+    for name, value in _numbers(metrics):
+        text = f"{value:.4f}" if isinstance(value, float) else str(value)
+        terminal.say(f"{name.replace('_', ' '):36} {text}")
+
+
+def _numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Single figures to print, those of the rarest class last."""
     for name, value in metrics.items():
         if isinstance(value, float) or name == "classes_generated":
-            text = f"{value:.4f}" if isinstance(value, float) else str(value)
-            terminal.say(f"{name.replace('_', ' '):28} {text}")
+            yield name, value
+    for name, value in metrics.get("rarest", {}).items():
+        yield f"rarest class: {name}", value
 
 
 def _latest_grid(path: Path) -> Path | None:

@@ -6,7 +6,7 @@ A number that is undefined (the recall of a class without images) is None.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,17 +88,21 @@ def evaluate_generated(
         per_code: images made with each code.
         real: labelled images to compare features with; None leaves these numbers out.
 
-    Returns: `generated_nmi`, `ent`, `classes_generated`, `count_matrix` (code × class), `reference` and
-        `reference_held_out_accuracy`. With real images also `fid_R`, `kid_R`, `precision_R`, `recall_R`,
-        `density_R` and `coverage_R`, R being the extractor's name, and `per_class_R` {class: the same}.
+    Returns: `generated_nmi`, `ent`, `classes_generated`, `classes_lost` (the names of the others),
+        `count_matrix` (code × class), `reference` and `reference_held_out_accuracy`. With real images also
+        `fid_R`, `kid_R`, `precision_R`, `recall_R`, `density_R` and `coverage_R`, R being the extractor's
+        name, `per_class_R` {class: the same}, and `class_precision_R` and `class_coverage_R`, their means
+        over the classes.
     """
     codes = torch.arange(n_codes).repeat_interleave(per_code)
     images = torch.cat([sample(batch).cpu() for batch in codes.split(SAMPLE_AT_ONCE)])
     counts = generation.count_matrix(codes.numpy(), reference.predict(images), n_codes, reference.n_classes)
+    shown = generation.classes_shown(counts)
     scores: dict[str, Any] = {
         "generated_nmi": generation.generated_nmi(counts),
         "ent": generation.ent(counts),
-        "classes_generated": generation.classes_generated(counts),
+        "classes_generated": int(shown.sum()),
+        "classes_lost": [name for name, there in zip(reference.class_names, shown, strict=True) if not there],
         "count_matrix": counts.tolist(),
         "reference": reference.name,
         "reference_held_out_accuracy": _defined(reference.held_out_accuracy),
@@ -132,10 +136,17 @@ def _fidelity(
         name: _compare(real_features[shown == c], fake_features[asked == c])
         for c, name in enumerate(reference.class_names)
     }
-    overall = _compare(real_features, fake_features)
+    overall = _compare(real_features, fake_features) | {
+        f"class_{key}": _mean_over_classes(per_class_scores, key) for key in ("precision", "coverage")
+    }
     return {f"{key}_{reference.name}": value for key, value in overall.items()} | {
         f"per_class_{reference.name}": per_class_scores
     }
+
+
+def _mean_over_classes(per_class: Mapping[str, Mapping[str, float | None]], key: str) -> float:
+    """Mean of a score over all classes; a class that no code stands for counts as 0, the worst case."""
+    return float(np.mean([scores[key] or 0.0 for scores in per_class.values()]))
 
 
 def _compare(real: Tensor, fake: Tensor) -> dict[str, float | None]:

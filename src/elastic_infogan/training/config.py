@@ -229,6 +229,8 @@ class Config:
     """images in an adversarial step, over all devices"""
     interval: float = 15.0
     """seconds between lines of stats.jsonl, and four times that between sample grids and checkpoints"""
+    snapshots: int = 0
+    """equal parts of the budget after each of which the model is kept, to score its growth; 0 keeps none"""
     latent: Latent = field(default_factory=Latent)
     networks: Networks = field(default_factory=Networks)
     prior: Prior = field(default_factory=Prior)

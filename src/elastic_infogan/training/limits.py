@@ -43,7 +43,7 @@ LIMITS: Mapping[str, Limit] = {
     "networks.features": _ONE_OR_MORE,
     **dict.fromkeys(("minutes", "interval", "contrast.temperature"), _POSITIVE),
     **dict.fromkeys(("prior.temperature", "prior.temperature_end"), _POSITIVE),
-    **dict.fromkeys(("latent.noise", "latent.continuous"), _NOT_NEGATIVE),
+    **dict.fromkeys(("latent.noise", "latent.continuous", "snapshots"), _NOT_NEGATIVE),
     **dict.fromkeys(("networks.generator_hidden", "networks.discriminator_hidden"), _NOT_NEGATIVE),
     **dict.fromkeys(("contrast.weight", "self_labelling.weight"), _NOT_NEGATIVE),
     **dict.fromkeys(("information.weight", "information.continuous_weight"), _NOT_NEGATIVE),

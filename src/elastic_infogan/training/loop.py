@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elastic_infogan.training import checkpoint, discovery, steps
+from elastic_infogan.training import checkpoint, discovery, snapshots, steps
 from elastic_infogan.training.config import Config
 from elastic_infogan.training.interruption import Interruption
 from elastic_infogan.training.run import Run
@@ -69,8 +69,8 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
     lines = 0
     tuner = ThreadTuner(candidates(torch.get_num_threads()) if may_tune(state) else [torch.get_num_threads()])
     while state.progress < 1:
-        began = time.perf_counter()
-        stage = stage_at(state.config, state.progress)
+        began, before = time.perf_counter(), state.progress
+        stage = stage_at(state.config, before)
         if stage != state.stage:
             enter(state, stage)
         set_learning_rates(state)
@@ -80,6 +80,7 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
         done = time.perf_counter()
         state.seconds += done - began
         tuner.record(done - ready)
+        snapshots.keep(state, run, before)
         if state.seconds - state.meter.since >= state.config.interval:
             write_line(state, run, report)
             lines += 1

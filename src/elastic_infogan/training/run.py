@@ -27,7 +27,7 @@ __all__ = ["Run", "read_tensors", "replacing", "with_budget", "write_tensors"]
 FORMAT = "elastic-infogan 1"
 """Written into every tensor file, so that a file of another program is told apart."""
 
-CHANGEABLE = {"minutes", "steps", "device", "precision", "devices", "nodes", "interval"}
+CHANGEABLE = {"minutes", "steps", "device", "precision", "devices", "nodes", "interval", "snapshots"}
 """Settings that a resumed run may be given anew: how long and where, not what."""
 
 
@@ -184,13 +184,16 @@ class Run:
         write_tensors(self.path / "model.safetensors", model.state_dict(), {})
         self.write_json("model.json", {"format": FORMAT, "range": [-1, 1], **asdict(model.spec)})
 
-    def load_model(self, device: str | torch.device = "cpu") -> ElasticInfoGAN:
+    def load_model(self, device: str | torch.device = "cpu", file: Path | None = None) -> ElasticInfoGAN:
         """The trained model in eval mode.
+
+        Arguments:
+            file: another state of it, see `snapshots.kept`.
 
         Raises:
             RunError: if there is none yet, or its files are damaged or of another program.
         """
-        tensors, _ = read_tensors(self.path / "model.safetensors")
+        tensors, _ = read_tensors(file or self.path / "model.safetensors")
         try:
             settings = dict(json.loads((self.path / "model.json").read_text(encoding="utf-8")))
             model = ElasticInfoGAN(

@@ -1,0 +1,69 @@
+"""Models kept at equal parts of the budget, so that a figure's growth over a run can be told afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from elastic_infogan.errors import RunError
+from elastic_infogan.files import why_not_written
+from elastic_infogan.training.run import Run, read_tensors, write_tensors
+from elastic_infogan.training.state import State
+
+__all__ = ["Snapshot", "due", "keep", "kept"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A model on the way.
+
+    Arguments:
+        file: its tensors, for `Run.load_model`.
+        step: optimisation steps done.
+        seconds: of training time.
+        stage: the stage it was in.
+    """
+
+    file: Path
+    step: int
+    seconds: float
+    stage: str
+
+
+def due(before: float, now: float, n: int) -> int | None:
+    """Which of `n` equal parts of the budget ended between two moments of progress; None for no part.
+
+    The last part ends with the run, whose model is kept anyway.
+
+    >>> due(0.24, 0.26, 4), due(0.26, 0.3, 4), due(0.9, 1.0, 4), due(0.0, 0.5, 0)
+    (1, None, None, None)
+    """
+    part = int(now * n)
+    return part if int(before * n) < part < n else None
+
+
+def keep(state: State, run: Run, before: float) -> None:
+    """Keep the model as it stands if a part of the budget ended since progress was `before`.
+
+    Draws no random number and changes no weight, so that a run with snapshots ends like one without. Q's
+    running statistics are those of the stage's beginning; what G makes does not depend on them.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    part = due(before, state.progress, state.config.snapshots)
+    if part is None or not state.fabric.is_global_zero:
+        return
+    folder = run.path / "snapshots"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(why_not_written(folder, error)) from error
+    moment = {"step": state.step, "seconds": state.seconds, "stage": state.stage}
+    write_tensors(folder / f"{part:03d}.safetensors", state.inference_model().state_dict(), moment)
+
+
+def kept(run: Run) -> list[Snapshot]:
+    """The snapshots of a run, in order."""
+    files = sorted((run.path / "snapshots").glob("*.safetensors"))
+    return [Snapshot(file=file, **read_tensors(file)[1]) for file in files]
