@@ -164,6 +164,24 @@ def evaluate(
     work(run, source, labels, out, device, fidelity)
 
 
+@app.command(sort_key=4)
+def doctor(run: Path, source: str | None = None, /, *, device: str = "auto") -> None:
+    """Look for faults without labels, say what to do about each, and write diagnosis.json.
+
+    Parameters
+    ----------
+    run:
+        The run folder; diagnosis.json is written there.
+    source:
+        Images to look at. Left out: what it was trained on.
+    device:
+        Where to compute: auto, cpu, cuda or mps.
+    """
+    from elastic_infogan.apps.diagnosis import doctor as work
+
+    work(run, source, device)
+
+
 @data.command
 def inspect(source: str, /, *, labels: str | None = None) -> None:
     """Say what is in SOURCE: images, sizes, classes where there are labels, files that cannot be used.

@@ -8,10 +8,14 @@ from itertools import count
 from pathlib import Path
 
 from elastic_infogan.apps import terminal
+from elastic_infogan.apps.diagnosis import diagnosed, say_findings
+from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.inputs import drawn, read
 from elastic_infogan.data import imbalance
+from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import known_classes
 from elastic_infogan.errors import ConfigError, RunError
+from elastic_infogan.evaluation.answers import ask
 from elastic_infogan.training import loop
 from elastic_infogan.training.config import Config, to_toml
 from elastic_infogan.training.limits import within_limits
@@ -45,7 +49,15 @@ def train(config: Config, out: Path | None, *, resume: bool, new: bool, dry_run:
         again = shlex.join(["elastic-infogan", "train", config.source, "--out", str(path)])
         terminal.note(f"Interrupted; what was learned so far is kept. To go on: {again}")
         raise KeyboardInterrupt from stop
+    _diagnose(run, images)
     terminal.say(f"Trained: {path}. Next: elastic-infogan evaluate {path}")
+
+
+def _diagnose(run: Run, images: ImageSet) -> None:
+    """Say what is wrong, as far as that shows without labels; the images are at hand."""
+    model = run.load_model()
+    gallery = Gallery(run, model, replace(images, labels=None), ask(model, images.images))
+    say_findings(diagnosed(gallery), len(images))
 
 
 def _settled(config: Config) -> Config:

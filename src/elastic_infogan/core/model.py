@@ -141,10 +141,27 @@ class ElasticInfoGAN(nn.Module):
     @torch.inference_mode()
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Class probabilities `(N, K)` and features `(N, F)` of uint8 images `(N, H, W, C)`, in eval mode."""
-        device = self.prior.logits.device
-        pixels = images.to(device).permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1.0)
-        output = self.recognise(pixels.contiguous(memory_format=torch.channels_last))
+        output = self.recognise(self._as_read(images))
         return output.logits.float().softmax(dim=1), output.features.float()
+
+    @torch.inference_mode()
+    def hidden(self, images: Tensor) -> Tensor:
+        """What Q's features are a layer away from, `(N, U)`, of uint8 images `(N, H, W, C)`, in eval mode.
+
+        Losses on the features pull the images of a class together; one layer earlier more of what tells
+        them apart is left (Chen et al., SimCLR, section 4.2).
+        """
+        pixels = self._as_read(images)
+        if isinstance(self.encoder, Encoder):
+            found: Tensor = self.encoder.layers[:-1](pixels)
+            return found.float()
+        trunk: Tensor = self.discriminator.trunk(pixels)
+        return trunk.float()
+
+    def _as_read(self, images: Tensor) -> Tensor:
+        """uint8 `(N, H, W, C)` as the networks read them: `(N, C, H, W)` in [-1, 1] on their device."""
+        pixels = images.to(self.prior.logits.device).permute(0, 3, 1, 2).to(torch.float32)
+        return pixels.div_(127.5).sub_(1.0).contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def sample(self, codes: Tensor, generator: torch.Generator | None = None) -> Tensor:

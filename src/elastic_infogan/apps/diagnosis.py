@@ -1,0 +1,51 @@
+"""What `doctor` does, and `train` at its end: look for faults without labels, say them, write them down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from elastic_infogan.apps import terminal
+from elastic_infogan.apps.gallery import Gallery, open_gallery
+from elastic_infogan.apps.output import write_json
+from elastic_infogan.evaluation.doctor import CHECKS, Finding, diagnose
+from elastic_infogan.evaluation.evidence import gather
+
+__all__ = ["diagnosed", "doctor", "say_findings"]
+
+
+def doctor(path: Path, source: str | None, device: str) -> None:
+    """Diagnose a run on a source, or on what it was trained on."""
+    gallery = open_gallery(path, source, device)
+    say_findings(diagnosed(gallery), len(gallery.images))
+    terminal.say(str(path / "diagnosis.json"))
+
+
+def diagnosed(gallery: Gallery) -> list[Finding]:
+    """The findings about a run, also written to its `diagnosis.json`; labels are not looked at."""
+    run = gallery.run
+    evidence = gather(gallery.model, gallery.images.images, gallery.answers, run.config, run.stats())
+    findings = diagnose(evidence)
+    content = {
+        "source": gallery.images.origin,
+        "images": len(gallery.images),
+        "counts": gallery.answers.counts.tolist(),
+        "findings": [finding.as_json() for finding in findings],
+    }
+    write_json(run.path / "diagnosis.json", content)
+    return findings
+
+
+def say_findings(findings: Sequence[Finding], images: int) -> None:
+    """Each finding with what to do about it, or what was looked at where there is none."""
+    if not findings:
+        terminal.say(f"Diagnosis without labels, on {images:,} images: nothing found. {_checked()}")
+        return
+    terminal.say(f"Diagnosis without labels, on {images:,} images:")
+    for finding in findings:
+        terminal.say(f"  {finding.severity}: {finding.says}")
+        terminal.say(f"         {finding.do}")
+
+
+def _checked() -> str:
+    return f"Looked at: {', '.join(CHECKS)}."
