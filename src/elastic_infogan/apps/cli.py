@@ -129,6 +129,25 @@ def generate(
     work(run, out, classes, per_class, seed, device)
 
 
+@app.command(sort_key=7)
+def export(run: Path, /, *, out: Path) -> None:
+    """Write a run as ONNX graphs that need neither PyTorch nor this package.
+
+    Both are compared with PyTorch before they are written. Needs the extra export.
+
+    Parameters
+    ----------
+    run:
+        The run folder.
+    out:
+        A new folder: classify.onnx (image to class probabilities and features), generate.onnx (noise and
+        class to image), model.json (classes, shares, sizes) and a README.md.
+    """
+    from elastic_infogan.apps.export import export as work
+
+    work(run, out)
+
+
 @app.command(sort_key=4)
 def evaluate(
     run: Path,

@@ -195,7 +195,7 @@ class QHead(nn.Module):
     def forward(self, features: Tensor) -> QOutput:
         """Q's answer from its features `(N, F)`."""
         if self.continuous is None:
-            nothing = features.new_zeros(len(features), 0)
+            nothing = features.new_zeros(features.shape[0], 0)  # len would fix N in an exported graph
             return QOutput(features, self.classes(features), nothing, nothing)
         mean, log_variance = self.continuous(features).chunk(2, dim=1)
         return QOutput(features, self.classes(features), mean, log_variance)

@@ -1,0 +1,98 @@
+"""Graphs that answer as PyTorch does, say what they are, and are used without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+
+from elastic_infogan.apps.cli import run
+from elastic_infogan.apps.export import Classify, compare, to_onnx
+from elastic_infogan.data.sources import load
+from elastic_infogan.errors import ElasticInfoGANError
+from elastic_infogan.training.run import Run
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "use_onnx.py"
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A run with continuous codes and its folder of graphs."""
+    path = tmp_path_factory.mktemp("export")
+    small = ["--recipe", "gumbel", "--latent.continuous", "2", "--networks.generator-width", "8"]
+    assert run(["train", "digits", *small, "--steps", "3", "--out", str(path / "run")]) == 0
+    assert run(["export", str(path / "run"), "--out", str(path / "onnx")]) == 0
+    return path
+
+
+def test_the_graphs_answer_as_the_run_does(exported):
+    model = Run.open(exported / "run").load_model()
+    images = load("digits").images[:20]
+    session = onnxruntime.InferenceSession(exported / "onnx" / "classify.onnx")
+    probabilities, features = session.run(["probabilities", "features"], {"images": images})
+    ours, ours_features = model.posterior(torch.from_numpy(images))
+    np.testing.assert_allclose(probabilities, ours.numpy(), atol=1e-4)
+    np.testing.assert_allclose(features, ours_features.numpy(), atol=1e-4)
+    session = onnxruntime.InferenceSession(exported / "onnx" / "generate.onnx")
+    rng = np.random.default_rng(0)
+    inputs = [rng.standard_normal((7, n)).astype(np.float32) for n in (62, 10, 2)]
+    (made,) = session.run(None, dict(zip(("noise", "code", "continuous"), inputs, strict=True)))
+    with torch.no_grad():
+        ours = model.generate(*map(torch.from_numpy, inputs)).permute(0, 2, 3, 1)
+    np.testing.assert_allclose(made, ours.numpy(), atol=1e-4)
+
+
+def test_graphs_and_json_say_what_they_are(exported):
+    facts = json.loads((exported / "onnx" / "model.json").read_text())
+    assert (facts["classes"], facts["size"], facts["recipe"]) == (10, 8, "gumbel")
+    assert sum(facts["prior"]) == pytest.approx(1, abs=1e-5)
+    for name in ("classify.onnx", "generate.onnx"):
+        graph = onnx.load(exported / "onnx" / name)
+        onnx.checker.check_model(graph)
+        stored = {item.key: item.value for item in graph.metadata_props}
+        assert json.loads(stored["prior"]) == facts["prior"]
+        assert stored["recipe"] == "gumbel"
+    assert "(N, 8, 8, 1)" in (exported / "onnx" / "README.md").read_text()
+
+
+def test_the_example_uses_them_without_torch(exported, tmp_path):
+    source = EXAMPLE.read_text()
+    assert "torch" not in source
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "red.png")
+    command = [sys.executable, str(EXAMPLE), str(exported / "onnx")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "8 new images of each of 10 classes" in done.stdout
+    with Image.open(tmp_path / "generated.png") as picture:
+        assert picture.size == (64, 80)
+    done = subprocess.run([*command, "red.png"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("red.png: class ")
+
+
+def test_a_graph_of_other_weights_is_refused(exported):
+    model = Run.open(exported / "run").load_model()
+    content = to_onnx(Classify(model), {})
+    model.q_head.classes.bias[0] += 0.1
+    with pytest.raises(ElasticInfoGANError, match="differs from PyTorch by"):
+        compare("classify.onnx", Classify(model), content)
+
+
+def test_a_run_of_the_default_recipe_takes_any_number_of_images(trained):
+    graph = Classify(Run.open(trained).load_model())
+    assert compare("classify.onnx", graph, to_onnx(graph, {})) < 1e-4
+
+
+def test_what_is_missing_is_said_in_one_line(trained, tmp_path, fails, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    line = fails("export", trained, "--out", tmp_path / "x")
+    assert line == "export needs onnxscript: pip install 'elastic-infogan[export]'"
+    monkeypatch.undo()
+    (tmp_path / "kept").write_text("mine")
+    assert "not empty" in fails("export", trained, "--out", tmp_path)
