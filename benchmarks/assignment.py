@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from elastic_infogan.apps.assignments import write_assignments
 from elastic_infogan.apps.inference import posteriors
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import load
@@ -64,7 +65,7 @@ def measure(model: ElasticInfoGAN, images: ImageSet, out: Path, rounds: int) -> 
     rates, shares = [], []
     for _ in range(rounds):
         watch, began = Stopwatch(), time.perf_counter()
-        write_assignments(out, images, watch(posteriors(model, images.images)), model.n_classes)
+        write_assignments(out, images, watch(posteriors(model, images.images)), ClassNames(model.n_classes))
         seconds = time.perf_counter() - began
         rates.append(len(images) / seconds)
         shares.append(watch.seconds / seconds)

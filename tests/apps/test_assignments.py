@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from elastic_infogan.apps.assignments import copy_by_class, safe_path, write_assignments
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.data.images import ImageSet
 
 
@@ -27,7 +28,7 @@ def read(path):
 def test_rows_are_in_order_and_numbers_are_right_to_six_decimals(tmp_path):
     p = np.random.default_rng(0).dirichlet(np.full(11, 0.1), 700)
     p[0] = np.eye(11)[4]
-    codes = write_assignments(tmp_path / "a.csv", image_set(700), np.split(p, [300, 310]), 11)
+    codes = write_assignments(tmp_path / "a.csv", image_set(700), np.split(p, [300, 310]), ClassNames(11))
     header, *rows = read(tmp_path / "a.csv")
     assert header == ["image", "class", "probability", *(f"p_{k}" for k in range(11))]
     assert [row[0] for row in rows] == [str(i) for i in range(700)]
@@ -39,13 +40,13 @@ def test_rows_are_in_order_and_numbers_are_right_to_six_decimals(tmp_path):
 
 def test_names_with_commas_quotes_and_newlines_read_back(tmp_path):
     names = ["a,b.png", '7" disc.png', "two\nlines.png", "é/ß.png", "plain.png"]
-    write_assignments(tmp_path / "a.csv", image_set(5, names), [np.full((5, 2), 0.5)], 2)
+    write_assignments(tmp_path / "a.csv", image_set(5, names), [np.full((5, 2), 0.5)], ClassNames(2))
     assert [row[0] for row in read(tmp_path / "a.csv")[1:]] == names
 
 
 def test_a_name_that_is_not_unicode_keeps_its_bytes(tmp_path):
     name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
-    write_assignments(tmp_path / "a.csv", image_set(1, [name]), [np.ones((1, 1))], 1)
+    write_assignments(tmp_path / "a.csv", image_set(1, [name]), [np.ones((1, 1))], ClassNames(1))
     assert b"caf\xe9.png,0,1.000000" in (tmp_path / "a.csv").read_bytes()
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from elastic_infogan.apps import terminal
 from elastic_infogan.apps.inference import posteriors
 from elastic_infogan.apps.inputs import read_for
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import empty_folder, written_whole
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.data.images import ImageSet
@@ -21,7 +22,7 @@ from elastic_infogan.errors import DataError
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.run import Run
 
-__all__ = ["assign", "copy_by_class", "quoted", "safe_path", "write_assignments"]
+__all__ = ["assign", "assignment_rows", "copy_by_class", "quoted", "safe_path", "write_assignments"]
 
 _CELL = 9
 """characters of `,0.123456`"""
@@ -30,11 +31,13 @@ _THOUSAND = np.frombuffer("".join(f"{i:03d}" for i in range(1000)).encode(), np.
 
 def assign(run: Path, source: str, out: Path, copy_to: Path | None, device: str) -> None:
     """Write the class of every image of a source to `out` and, on request, copy the pictures by class."""
-    model = Run.open(run).load_model(choose_device(device))
+    opened = Run.open(run)
+    model = opened.load_model(choose_device(device))
+    names = ClassNames.of(opened, model.n_classes)
     images = read_for(model, source)
     folder = None if copy_to is None else empty_folder(copy_to, "--copy-to")
     started = perf_counter()
-    codes = write_assignments(out, images, posteriors(model, images.images), model.n_classes)
+    codes = write_assignments(out, images, posteriors(model, images.images), names)
     rate = len(codes) / (perf_counter() - started)
     terminal.say(f"{len(codes):,} images in {out} ({rate:,.0f} images/s)")
     if folder is not None:
@@ -43,36 +46,53 @@ def assign(run: Path, source: str, out: Path, copy_to: Path | None, device: str)
 
 
 def write_assignments(
-    path: Path, images: ImageSet, posteriors: Iterable[NDArray[np.float64]], n_classes: int
+    path: Path, images: ImageSet, posteriors: Iterable[NDArray[np.float64]], classes: ClassNames
 ) -> NDArray[np.int64]:
-    """Write `image,class,probability,p_0,…,p_K-1`, one row an image, in the order of the images.
-
-    Arguments:
-        posteriors: probabilities `(B, K)`, batch by batch; only one batch is held at a time.
+    """Write `image,class,probability,p_0,…,p_K-1`, one row an image; see `assignment_rows`.
 
     Returns: the class of each image, int64 `(N,)`.
     """
-    header = ["image", "class", "probability", *(f"p_{k}" for k in range(n_classes))]
     found = []
     with written_whole(path) as file:
-        file.write((",".join(header) + "\n").encode())
-        start = 0
-        for batch in posteriors:
-            codes = batch.argmax(axis=1)
-            names = [quoted(images.name(i)) for i in range(start, start + len(batch))]
-            # a file name that is not valid Unicode goes back to its own bytes
-            file.write(_rows(names, codes, batch).encode("utf-8", "surrogateescape"))
+        for codes, rows in assignment_rows(images, posteriors, classes, with_names=bool(classes)):
+            file.write(rows)
             found.append(codes)
-            start += len(batch)
     return np.concatenate(found)
 
 
-def _rows(names: list[str], codes: NDArray[np.int64], probabilities: NDArray[np.float64]) -> str:
-    table = np.concatenate([probabilities.max(axis=1, keepdims=True), probabilities], axis=1)
+def assignment_rows(
+    images: ImageSet, posteriors: Iterable[NDArray[np.float64]], classes: ClassNames, *, with_names: bool
+) -> Iterator[tuple[NDArray[np.int64], bytes]]:
+    """The table of assignments as CSV, batch by batch: classes `(B,)` and their rows; the header first.
+
+    Merged classes count as one: `class` is their lowest number and `probability` the sum of theirs, while
+    the columns `p_0,…` stay as Q said.
+
+    Arguments:
+        posteriors: probabilities `(B, K)` in the order of the images; only one batch is held at a time.
+        with_names: a last column `name`, empty where a class has none.
+    """
+    columns = ["image", "class", "probability", *(f"p_{k}" for k in range(classes.n_classes))]
+    header = ",".join([*columns, "name"] if with_names else columns)
+    yield np.empty(0, np.int64), f"{header}\n".encode()
+    ends = [f",{quoted(classes.name(k))}\n" if with_names else "\n" for k in range(classes.n_classes)]
+    start = 0
+    for batch in posteriors:
+        merged = classes.merge_probabilities(batch)
+        codes = merged.argmax(axis=1)
+        names = [quoted(images.name(i)) for i in range(start, start + len(batch))]
+        text = _rows(names, codes, np.column_stack([merged.max(axis=1), batch]), ends)
+        # a file name that is not valid Unicode goes back to its own bytes
+        yield codes, text.encode("utf-8", "surrogateescape")
+        start += len(batch)
+
+
+def _rows(names: list[str], codes: NDArray[np.int64], table: NDArray[np.float64], ends: list[str]) -> str:
     text = _decimals(table)
     width = _CELL * table.shape[1]
     cells = [text[i : i + width] for i in range(0, len(text), width)]
-    return "".join([f"{n},{k}{c}\n" for n, k, c in zip(names, codes.tolist(), cells, strict=True)])
+    lines = zip(names, codes.tolist(), cells, strict=True)
+    return "".join([f"{name},{code}{cell}{ends[code]}" for name, code, cell in lines])
 
 
 def _decimals(table: NDArray[np.float64]) -> str:

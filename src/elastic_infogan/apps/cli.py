@@ -76,7 +76,7 @@ def train(
 def assign(
     run: Path, source: str, /, *, out: Path, copy_to: Path | None = None, device: str = "auto"
 ) -> None:
-    """Tell the class of every image of SOURCE, one CSV row an image.
+    """Tell the class of every image of SOURCE, one CSV row an image, with names and merges from explore.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def assign(
     source:
         Images of any size and mode; they are brought to the run's.
     out:
-        The CSV file: image,class,probability,p_0,…,p_K-1.
+        The CSV file: image,class,probability,p_0,…,p_K-1, and name where classes were named.
     copy_to:
         A new folder that gets a copy of every picture, in class-00, class-01 and so on.
     device:
@@ -116,7 +116,7 @@ def generate(
     out:
         FILE.png: a grid with one row a class. FILE.npz: images and codes. Else a new folder of PNG files.
     classes:
-        Class numbers with commas between them, for example 0,3. Left out: all.
+        Class numbers, or names given in explore, with commas between them: 0,3. Left out: all.
     per_class:
         Images of each class.
     seed:
@@ -199,6 +199,36 @@ def doctor(run: Path, source: str | None = None, /, *, device: str = "auto") -> 
     from elastic_infogan.apps.diagnosis import doctor as work
 
     work(run, source, device)
+
+
+@app.command(sort_key=4)
+def explore(
+    run: Path,
+    source: str | None = None,
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    device: str = "auto",
+) -> None:
+    """Serve a page to browse, name and merge classes, make images and recognise pictures.
+
+    Parameters
+    ----------
+    run:
+        The run folder; names and merges are kept there in names.json.
+    source:
+        What to browse. Left out: what the run was trained on.
+    host:
+        Where to listen. Beyond this machine (0.0.0.0) the address that is printed carries a token.
+    port:
+        The port; 0 takes any that is free.
+    device:
+        Where to compute: auto, cpu, cuda or mps.
+    """
+    from elastic_infogan.apps.explorer import explore as work
+
+    work(run, source, host, port, device)
 
 
 @data.command

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from elastic_infogan.apps import terminal
 from elastic_infogan.apps.inference import pictures_of
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.pictures import write_folder, write_grid, write_npz
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.hardware import choose_device
@@ -27,31 +28,45 @@ def generate(run: Path, out: Path, classes: str | None, per_class: int, seed: in
         raise ConfigError(f"--per-class is {per_class}; 1 to {MOST:,} images of each class are made")
     if seed not in LIMITS["seed"]:
         raise ConfigError(f"--seed is {seed}; {LIMITS['seed']} is needed")
-    model = Run.open(run).load_model(choose_device(device))
-    codes = np.repeat(wanted(classes, model.n_classes), per_class)
+    opened = Run.open(run)
+    model = opened.load_model(choose_device(device))
+    codes = np.repeat(wanted(classes, ClassNames.of(opened, model.n_classes)), per_class)
     write = {".png": write_grid, ".npz": write_npz}.get(out.suffix.lower(), write_folder)
     write(out, pictures_of(model, codes, seed), codes)
     terminal.say(f"{len(codes):,} images in {out}")
 
 
-def wanted(classes: str | None, n_classes: int) -> NDArray[np.int64]:
-    """The class numbers in a list such as `0,3`; all of them for None.
+def wanted(asked: str | None, classes: ClassNames) -> NDArray[np.int64]:
+    """The class numbers in a list such as `0,3` or `0,cat`; all of them for None.
+
+    A name stands for every class that has it; what is a number is taken for one.
 
     Raises:
-        ConfigError: something else than numbers in 0 … K−1, or one of them twice.
+        ConfigError: something else than names and numbers in 0 … K−1, or one of them twice.
 
-    >>> wanted("3,0", 10)
-    array([3, 0])
+    >>> wanted("3,0", ClassNames(10)), wanted("cat", ClassNames(10, {1: "cat", 2: "cat"}))
+    (array([3, 0]), array([1, 2]))
     """
-    if classes is None:
-        return np.arange(n_classes, dtype=np.int64)
-    try:
-        numbers = [int(number) for number in classes.split(",")]
-    except ValueError:
-        raise ConfigError(f"--classes is {classes!r}; numbers such as 0,3 are needed") from None
+    if asked is None:
+        return np.arange(classes.n_classes, dtype=np.int64)
+    numbers = [code for word in asked.split(",") for code in _meant(word.strip(), classes)]
     for number in numbers:
-        if not 0 <= number < n_classes:
-            raise ConfigError(f"--classes: this run has no class {number}; it has 0 to {n_classes - 1}")
+        if not 0 <= number < classes.n_classes:
+            raise ConfigError(
+                f"--classes: this run has no class {number}; it has 0 to {classes.n_classes - 1}"
+            )
     if len(set(numbers)) < len(numbers):
-        raise ConfigError(f"--classes is {classes!r}; each class may stand there once")
+        raise ConfigError(f"--classes is {asked!r}; each class may stand there once")
     return np.array(numbers, np.int64)
+
+
+def _meant(word: str, classes: ClassNames) -> list[int]:
+    try:
+        return [int(word)]
+    except ValueError:
+        codes = classes.codes_named(word) if word else []
+    if not codes:
+        known = ", ".join(sorted(set(classes.names.values())))
+        hint = f" or the names {known}" if known else ""
+        raise ConfigError(f"--classes: {word!r} is no class; numbers such as 0,3{hint} are needed")
+    return codes

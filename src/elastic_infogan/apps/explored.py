@@ -1,0 +1,216 @@
+"""A run as the explorer shows it: its classes with names and merges, images page by page, new images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elastic_infogan.apps.assignments import assignment_rows
+from elastic_infogan.apps.gallery import Gallery
+from elastic_infogan.apps.names import ClassNames
+from elastic_infogan.apps.pictures import png
+from elastic_infogan.apps.steering import Wish, directions, steered
+from elastic_infogan.data.pictures import UnusableError, decode, read_header
+from elastic_infogan.errors import ConfigError, DataError
+from elastic_infogan.training.telemetry import grid
+
+__all__ = ["MOST_MEGAPIXELS", "PAGE", "Explored", "Page", "Shown"]
+
+PAGE = 60
+"""images on a page"""
+EXAMPLES, ACROSS = 8, 4
+"""images beside the name of a class, and of these in a row"""
+MOST_MEGAPIXELS = 50
+"""of a picture that is dropped in: what a telephone takes, and 150 MB once decoded"""
+_ROWS = 2000
+"""rows of the table that are made at once"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image as the page shows it: its name, a PNG, and its likeliest classes with their probabilities."""
+
+    name: str
+    png: bytes
+    likely: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Images of a class, the number of its pages, and of its images in all."""
+
+    images: list[Shown]
+    pages: int
+    total: int
+
+
+class Explored:
+    """A gallery that is looked at and named, by several threads if need be: the model serves one at a time.
+
+    Arguments:
+        gallery: a run, its images and Q's answers for them.
+    """
+
+    def __init__(self, gallery: Gallery) -> None:
+        self.gallery = gallery
+        self.axes = directions(gallery.model)
+        self._model_lock, self._names_lock = Lock(), Lock()
+        self._take(ClassNames.of(gallery.run, gallery.model.n_classes))
+
+    def _take(self, classes: ClassNames) -> None:
+        """Use these names; where merges changed, find the class of every image anew."""
+        before = getattr(self, "classes", None)
+        if before is None or before.merged != classes.merged:
+            merged = classes.merge_probabilities(self.gallery.answers.probabilities)
+            self._certainty = merged.max(axis=1)
+            self._codes = merged.argmax(axis=1)
+            self._typical: dict[int, NDArray[np.int64]] = {}
+        self.classes = classes
+
+    def rename(self, change: Callable[[ClassNames], ClassNames]) -> dict[str, Any]:
+        """Change names or merges, on disk first; what `summary` says then.
+
+        Raises:
+            ConfigError: the change is not possible.
+            RunError: the run folder cannot be written; nothing changed.
+        """
+        with self._names_lock:
+            classes = change(self.classes)
+            classes.save(self.gallery.run)
+            self._take(classes)
+            return self.summary()
+
+    def summary(self) -> dict[str, Any]:
+        """The run, its latents and its classes, as the page asks for them first."""
+        spec, images = self.gallery.model.spec, self.gallery.images
+        return {
+            "run": self.gallery.run.path.resolve().name,
+            "source": _printable(images.origin.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]),
+            "images": len(images),
+            "size": spec.size,
+            "channels": spec.channels,
+            "codes": [self.classes.title(code) for code in range(spec.n_classes)],
+            "walk": len(self.axes),
+            "continuous": spec.continuous,
+            "classes": [self._class(group) for group in self.classes.groups()],
+        }
+
+    def _class(self, group: tuple[int, ...]) -> dict[str, Any]:
+        members = self._members(group[0])
+        return {
+            "code": group[0],
+            "codes": list(group),
+            "name": self.classes.name(group[0]),
+            "title": self.classes.title(group[0]),
+            "count": len(members),
+            "share": len(members) / len(self.gallery.images),
+            "prior": float(self.gallery.prior[list(group)].sum()),
+        }
+
+    def _members(self, code: int) -> NDArray[np.int64]:
+        """The images of a class and those merged with it, most typical first."""
+        lead = self.classes.lead(code)
+        if lead not in self._typical:
+            members = np.flatnonzero(self._codes == lead)
+            order = np.argsort(-self.gallery.answers.typicality[members], kind="stable")
+            self._typical[lead] = members[order]
+        return self._typical[lead]
+
+    def page(self, code: int, page: int, *, uncertain: bool) -> Page:
+        """One page of the images of a class, most typical or least certain first.
+
+        Raises:
+            ConfigError: there is no such class or page.
+        """
+        self.check(code)
+        members = self._members(code)
+        if uncertain:
+            members = members[np.argsort(self._certainty[members], kind="stable")]
+        pages = max(1, -(-len(members) // PAGE))
+        if not 0 <= page < pages:
+            raise ConfigError(f"there is no page {page + 1}; this class has {pages}")
+        shown = members[page * PAGE : (page + 1) * PAGE]
+        pixels, said = self.gallery.at(shown), self.gallery.answers.probabilities[shown]
+        images = [
+            Shown(_printable(self.gallery.images.name(int(index))), png(image), self._likely(probabilities))
+            for index, image, probabilities in zip(shown, pixels, said, strict=True)
+        ]
+        return Page(images, pages, len(members))
+
+    def _likely(self, probabilities: NDArray[np.float32], most: int = 5) -> list[dict[str, Any]]:
+        """The most probable classes of one image, likeliest first."""
+        merged = self.classes.merge_probabilities(probabilities[None])[0]
+        leads = [group[0] for group in self.classes.groups()]
+        best = sorted(leads, key=lambda code: -merged[code])[:most]
+        return [
+            {"code": code, "title": self.classes.title(code), "probability": float(merged[code])}
+            for code in best
+        ]
+
+    def examples(self, code: int) -> bytes:
+        """The most typical images of a class on one PNG; one request instead of `EXAMPLES`.
+
+        Raises:
+            ConfigError: there is no such class, or no image is of it.
+        """
+        self.check(code)
+        members = self._members(code)[:EXAMPLES]
+        if not len(members):
+            raise ConfigError(f"no image is of class {code}")
+        file = BytesIO()
+        grid(torch.from_numpy(self.gallery.at(members)), ACROSS).save(file, "PNG")
+        return file.getvalue()
+
+    def make(self, wish: Wish) -> list[bytes]:
+        """New images as PNG files, see `steered`."""
+        for code in (wish.first, wish.first if wish.second is None else wish.second):
+            self.check(code)
+        if len(wish.walk) > len(self.axes) or len(wish.continuous) > self.gallery.model.spec.continuous:
+            raise ConfigError("more sliders than this run has")
+        with self._model_lock:
+            images = steered(self.gallery.model, wish, self.axes)
+        return [png(image) for image in images]
+
+    def recognise(self, data: bytes) -> Shown:
+        """A picture as the network sees it, and its most probable classes.
+
+        Raises:
+            DataError: it is no picture, or one with too many pixels.
+        """
+        spec = self.gallery.model.spec
+        with self._model_lock:  # pictures that are decoded one at a time cannot fill the memory together
+            try:
+                header = read_header(BytesIO(data))
+                if header.width * header.height > MOST_MEGAPIXELS * 1_000_000:
+                    most = f"more than {MOST_MEGAPIXELS} megapixels"
+                    raise UnusableError(f"{header.width:,}×{header.height:,} pixels, {most}")
+                pixels = decode(BytesIO(data), spec.size, spec.channels)
+            except UnusableError as error:
+                raise DataError(f"this file cannot be used: {error}") from error
+            probabilities, _ = self.gallery.model.posterior(torch.from_numpy(pixels[None].copy()))
+        return Shown("", png(pixels), self._likely(probabilities[0].cpu().numpy()))
+
+    def table(self) -> Iterator[bytes]:
+        """The assignments as CSV, with a column for the names."""
+        answers, classes = self.gallery.answers.probabilities, self.classes
+        starts = range(0, len(answers), _ROWS)
+        batches = (answers[start : start + _ROWS].astype(np.float64) for start in starts)
+        for _, rows in assignment_rows(self.gallery.images, batches, classes, with_names=True):
+            yield rows
+
+    def check(self, code: int) -> None:
+        """Refuse a class that the run does not have."""
+        if not 0 <= code < self.classes.n_classes:
+            raise ConfigError(f"this run has no class {code}; it has 0 to {self.classes.n_classes - 1}")
+
+
+def _printable(name: str) -> str:
+    """A file name as JSON can carry it, whatever its bytes are."""
+    return name.encode("utf-8", "replace").decode("utf-8")
