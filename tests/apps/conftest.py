@@ -36,3 +36,12 @@ def fails(capsys):
         return lines[0].removeprefix("elastic-infogan: ")
 
     return line_of
+
+
+@pytest.fixture(scope="session")
+def explorable(tmp_path_factory):
+    """A run of a few steps on all digits, with continuous codes; read only."""
+    path = tmp_path_factory.mktemp("runs") / "explorable"
+    asked = ["train", "digits", "--steps", "20", "--latent.continuous", "2", "--out", str(path)]
+    assert run(asked) == 0
+    return path

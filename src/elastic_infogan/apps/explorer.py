@@ -25,8 +25,10 @@ def explore(run: Path, source: str | None, host: str, port: int, device: str) ->
     from elastic_infogan.apps.explorer_app import guarded
     from elastic_infogan.apps.explorer_guard import is_loopback
     from elastic_infogan.apps.gallery import open_gallery
+    from elastic_infogan.training.run import Run
 
     with _bound(host, port) as server:
+        Run.open(run)  # fails at once where there is none
         terminal.note(f"Looking at the images of {run} …")
         explored = Explored(open_gallery(run, source, device))
         token = None if is_loopback(host) else secrets.token_urlsafe(24)
