@@ -6,7 +6,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from elastic_infogan.training.discovery import tied_mixture
-from elastic_infogan.training.joining import join, neighbour_links
+from elastic_infogan.training.joining import join, links, most_agreed, nearest, reattach
 
 
 def blobs(counts, seed=0, spread=0.25, features=16):
@@ -23,22 +23,52 @@ def blobs(counts, seed=0, spread=0.25, features=16):
 def test_links_agree_with_an_independent_count():
     features, _ = blobs([40, 20, 10])
     clusters = np.random.default_rng(0).integers(0, 5, 70)
-    nearest = NearestNeighbors(n_neighbors=4).fit(features.numpy()).kneighbors(return_distance=False)
+    neighbours = NearestNeighbors(n_neighbors=4).fit(features.numpy()).kneighbors(return_distance=False)
     counted = np.zeros((5, 5))
-    for i, row in enumerate(nearest):
+    for i, row in enumerate(neighbours):
         for j in row:
             counted[clusters[i], clusters[j]] += 1
-    assert np.array_equal(neighbour_links(features, clusters, 5, 4).numpy(), counted + counted.T)
+    assert np.array_equal(links(nearest(features, 4), clusters, 5), counted + counted.T)
 
 
 @pytest.mark.parametrize("n_classes", [1, 2, 3, 6])
 def test_joining_leaves_exactly_k_classes(n_classes):
-    links = torch.rand(6, 6, generator=torch.Generator().manual_seed(0))
-    assert set(join(links + links.t(), n_classes)) == set(range(n_classes))
+    linked = np.random.default_rng(0).random((6, 6))
+    assert set(join(linked + linked.T, n_classes).classes) == set(range(n_classes))
 
 
 def test_clusters_without_links_are_joined_all_the_same():
-    assert set(join(torch.zeros(4, 4), 2)) == {0, 1}
+    assert set(join(np.zeros((4, 4)), 2).classes) == {0, 1}
+
+
+def test_two_small_groups_join_their_own_rather_than_each_other():
+    # 0 and 1: a common class and an odd corner of it; 2 and 3: a rare class, linked to the corner a little.
+    linked = np.array([[900, 30, 0, 0], [30, 40, 8, 0], [0, 8, 40, 30], [0, 0, 30, 40]], float)
+    assert join(linked, 2).classes.tolist() == [0, 0, 1, 1]
+
+
+def test_a_piece_changes_over_with_all_that_belongs_to_it():
+    features = np.full((5, 5), 0.5) + np.diag([90.0, 20, 20, 20, 20])
+    for i, j in ((1, 2), (1, 3), (2, 3), (3, 4)):  # 1 and 2, a variant of 0, lie with 3 and 4
+        features[i, j] = features[j, i] = 12 if (i, j) == (1, 2) else 6
+    joined = join(features, 2)
+    assert joined.classes.tolist() == [0, 1, 1, 1, 1]
+    pixels = np.full((5, 5), 0.5)
+    for i, j in ((0, 1), (0, 2), (1, 2), (3, 4)):  # looked at pixel by pixel they are like 0
+        pixels[i, j] = pixels[j, i] = 10
+    assert reattach(joined, pixels).tolist() == [0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_class_is_left_empty_by_pieces_that_change_over(seed):
+    random = np.random.default_rng(seed)
+    linked, other = (a + a.T for a in random.random((2, 12, 12)) ** 4)
+    assert set(reattach(join(linked, 4), other)) == {0, 1, 2, 3}
+
+
+def test_the_odd_one_out_of_several_clusterings_does_not_count():
+    same, renamed, odd = np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])
+    assert most_agreed([odd, same, renamed]) is same
 
 
 @pytest.mark.parametrize("seed", range(3))

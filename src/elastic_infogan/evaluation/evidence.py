@@ -16,7 +16,7 @@ from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.evaluation.answers import Answers, ask
 from elastic_infogan.evaluation.groups import TwoGroups, two_groups
 from elastic_infogan.training.config import Config, Views
-from elastic_infogan.training.joining import neighbour_links
+from elastic_infogan.training.joining import links, nearest
 
 __all__ = ["Evidence", "affinity", "game_losses", "gather", "spread_of", "view_changes"]
 
@@ -101,14 +101,14 @@ def gather(
 def affinity(answers: Answers) -> NDArray[np.float64]:
     """How strongly two classes hang together among nearest neighbours: `L_ij / sqrt(d_i d_j)`, `(K, K)`.
 
-    L counts the links between neighbours, d those of a class with anyone; as `training.joining` has it.
+    L counts the links between neighbours (`training.joining.links`), d those of a class with anyone.
     The diagonal is zero.
     """
     some = np.sort(np.random.default_rng(0).permutation(len(answers))[:LINKED])
     features = torch.from_numpy(answers.features[some])
-    links = neighbour_links(features, answers.codes[some], answers.n_classes, NEIGHBOURS).numpy()
-    degree = links.sum(axis=1)
-    strength: NDArray[np.float64] = links / np.sqrt(np.maximum(np.outer(degree, degree), 1e-12))
+    linked = links(nearest(features, NEIGHBOURS), answers.codes[some], answers.n_classes)
+    degree = linked.sum(axis=1)
+    strength: NDArray[np.float64] = linked / np.sqrt(np.maximum(np.outer(degree, degree), 1e-12))
     np.fill_diagonal(strength, 0.0)
     return strength
 

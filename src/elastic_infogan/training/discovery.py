@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -15,10 +16,10 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from elastic_infogan.core.model import ElasticInfoGAN
-from elastic_infogan.training.joining import join, neighbour_links
+from elastic_infogan.training.joining import join, links, most_agreed, nearest, reattach
 from elastic_infogan.training.state import State
 
-__all__ = ["LinearPosterior", "assign", "discover", "set_q_and_prior", "tied_mixture"]
+__all__ = ["LinearPosterior", "assign", "classes_of", "discover", "set_q_and_prior", "tied_mixture"]
 
 CHUNK = 1024
 """Images in an inference batch."""
@@ -32,8 +33,17 @@ SMALL_CLUSTERS = 10
 NEIGHBOURS = 10
 """Links of each image to those most like it."""
 
-EM_STEPS = 10
-"""Steps of EM after the joining: enough to polish it, too few to leave it."""
+EM_STEPS = 1
+"""Steps of EM after the joining: more of them leave it again for what is likelier (docs/experiments.md)."""
+
+STARTS = 5
+"""Clusterings from different starts, of which the most agreed counts."""
+
+CONFIRMED = 0.75
+"""Part of the neighbours in pixels that must be of one class before pixels have a say."""
+
+COARSE = 14
+"""Side in pixels of the copies of images that are compared pixel by pixel."""
 
 REGULARISATION = 1e-6
 """Added to the variances: directions of little variance separate classes best."""
@@ -57,27 +67,26 @@ class LinearPosterior:
     shares: Tensor
 
 
-def tied_mixture(features: Tensor, n_classes: int, seed: int) -> LinearPosterior:
+def tied_mixture(
+    features: Tensor, n_classes: int, seed: int, pixels: Tensor | None = None
+) -> LinearPosterior:
     """K Gaussians with a common covariance, started from small clusters joined into K classes.
 
     With one covariance the quadratic terms cancel, so that the posterior is linear-softmax in the
     features (linear discriminant analysis without labels), exactly what `QHead` computes; unlike k-means
-    it estimates the shares, which are not equal here. Only a few steps of EM follow the joining: run to
-    convergence from elsewhere, the likeliest mixture of imbalanced data splits a common class and drowns a
-    rare one.
+    it estimates the shares, which are not equal here. One step of EM follows the joining: run to
+    convergence, the likeliest mixture of imbalanced data splits a common class and drowns a rare one.
 
     Arguments:
         features: of unit length, `(N, F)`.
         n_classes: K.
         seed: of the small clusters.
+        pixels: coarse copies of the images, `(N, P)`, for a second opinion; see `classes_of`.
     """
     exact = features.double().cpu().numpy()
-    small = min(SMALL_CLUSTERS * n_classes, len(exact))
     # The library's threads add up in whatever order they finish; with one the same seed gives the same bits.
     with threadpool_limits(1):  # type: ignore[no-untyped-call]
-        clusters = KMeans(small, n_init=1, random_state=seed).fit_predict(exact).astype(np.int64)
-        labels = join(neighbour_links(features, clusters, small, NEIGHBOURS), n_classes)[clusters]
-        mixture = _polished(exact, labels, n_classes)
+        mixture = _polished(exact, classes_of(features, n_classes, seed, pixels), n_classes)
     means, precision, shares = (
         torch.as_tensor(found, dtype=torch.float64)
         for found in (mixture.means_, mixture.precisions_, mixture.weights_)
@@ -85,6 +94,36 @@ def tied_mixture(features: Tensor, n_classes: int, seed: int) -> LinearPosterior
     weight = means @ precision
     bias = shares.log() - 0.5 * (weight * means).sum(1)
     return LinearPosterior((weight - weight.mean(0)).float(), (bias - bias.mean()).float(), shares.float())
+
+
+def classes_of(features: Tensor, n_classes: int, seed: int, pixels: Tensor | None) -> NDArray[np.int64]:
+    """Class of each image `(N,)`: small clusters joined along links between neighbours.
+
+    The same is done from several k-means starts, and the result that agrees most with the others counts.
+    Features that ignore strokes may put a variant (a seven with a crossbar) beside another class (the
+    twos); images that look alike pixel by pixel then know better. So pieces may change over by links
+    between neighbours in `pixels`, but only where these links mostly stay within the classes that the
+    features found: for small drawings they do, for photographs they do not.
+    """
+    exact = features.double().cpu().numpy()
+    small = min(SMALL_CLUSTERS * n_classes, len(exact))
+    alike = nearest(features, NEIGHBOURS)
+    look_alike = None if pixels is None else nearest(pixels, NEIGHBOURS)
+    found = []
+    for start in range(STARTS):
+        means = KMeans(small, n_init=1, random_state=seed + start, max_iter=60)
+        clusters = means.fit_predict(exact).astype(np.int64)
+        joined = join(links(alike, clusters, small), n_classes)
+        classes = joined.classes
+        if look_alike is not None and _trusted(look_alike, classes[clusters]):
+            classes = reattach(joined, links(look_alike, clusters, small))
+        found.append(classes[clusters])
+    return most_agreed(found)
+
+
+def _trusted(look_alike: Tensor, classes: NDArray[np.int64]) -> bool:
+    """Whether neighbours in pixels `(N, n)` confirm most of `classes` (N,)."""
+    return bool((classes[look_alike.cpu().numpy()] == classes[:, None]).mean() > CONFIRMED)
 
 
 def _polished(features: NDArray[np.float64], labels: NDArray[np.int64], n_classes: int) -> GaussianMixture:
@@ -126,10 +165,17 @@ def discover(state: State) -> None:
     n = min(len(state.batches), FEATURES_AT_MOST)
     chosen = torch.from_numpy(np.random.default_rng(state.config.seed).permutation(len(state.batches))[:n])
     features = torch.cat([_answer(state, part)[1] for part in chosen.split(CHUNK)])
-    posterior = tied_mixture(features, state.model.n_classes, state.config.seed)
+    pixels = torch.cat([_coarse(state.batches.gather(part)) for part in chosen.split(CHUNK)])
+    posterior = tied_mixture(features, state.model.n_classes, state.config.seed, pixels)
     if state.fabric.world_size > 1:
         posterior = state.fabric.broadcast(posterior)
     set_q_and_prior(state.model, posterior)
+
+
+def _coarse(images: Tensor) -> Tensor:
+    """Blurred copies of uint8 images `(N, C, H, W)` on at most `COARSE` by `COARSE` cells, `(N, P)`."""
+    blurred = F.avg_pool2d(images.float(), 3, 1, 1)
+    return F.adaptive_avg_pool2d(blurred, min(COARSE, images.shape[-1])).flatten(1)
 
 
 def assign(state: State) -> Tensor:

@@ -2,71 +2,158 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor
 
-__all__ = ["join", "neighbour_links"]
+__all__ = ["Joined", "join", "links", "most_agreed", "nearest", "reattach"]
 
 CHUNK = 2048
 """Rows of the similarity matrix at a time."""
 
+RARER = 0.9
+"""Exponent of the lesser group's links in the affinity, the greater's taking the rest. With 1/2, the
+normalised cut, what rare classes have between them joins before an odd corner of a common class does; with
+1 a rare class is drowned in a common one. Between .8 and .95 little changes (docs/experiments.md)."""
 
-def neighbour_links(
-    features: Tensor, clusters: NDArray[np.int64], n_clusters: int, neighbours: int
-) -> Tensor:
+BETTER = 1.05
+"""How many times as close a piece must be to another class than to the rest of its own to change over."""
+
+
+def nearest(vectors: Tensor, neighbours: int) -> Tensor:
+    """Indices `(N, neighbours)` of the nearest others of each of `vectors` (N, F) by cosine."""
+    unit = torch.nn.functional.normalize(vectors, dim=1)
+    parts = []
+    for rows in torch.arange(len(unit), device=unit.device).split(CHUNK):
+        similarity = unit[rows] @ unit.t()
+        similarity[torch.arange(len(rows)), rows] = -2.0  # nobody is its own neighbour
+        parts.append(similarity.topk(min(neighbours, len(unit) - 1), dim=1).indices)
+    return torch.cat(parts)
+
+
+def links(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -> NDArray[np.float64]:
     """How often members of two clusters are nearest neighbours.
 
     Arguments:
-        features: of unit length, `(N, F)`.
+        neighbours: indices of each one's neighbours, `(N, n)`.
         clusters: of each, `(N,)`, in 0 ... M-1.
         n_clusters: M.
-        neighbours: nearest ones, by cosine, that each feature links to.
 
     Returns:
-        symmetric counts `(M, M)`, float64; the diagonal holds links inside a cluster, each counted twice.
+        symmetric counts `(M, M)`; the diagonal holds links inside a cluster, each counted twice.
     """
-    of = torch.from_numpy(clusters).to(features.device)
-    links = torch.zeros(n_clusters * n_clusters, dtype=torch.float64, device=features.device)
-    for rows in torch.arange(len(features), device=features.device).split(CHUNK):
-        similarity = features[rows] @ features.t()
-        similarity[torch.arange(len(rows)), rows] = -2.0  # nobody is its own neighbour
-        nearest = similarity.topk(min(neighbours, len(features) - 1), dim=1).indices
-        pairs = of[rows, None] * n_clusters + of[nearest]
-        links += torch.bincount(pairs.flatten(), minlength=len(links))
-    counts = links.view(n_clusters, n_clusters).cpu()
-    return counts + counts.t()
+    pairs = clusters[:, None] * n_clusters + clusters[neighbours.cpu().numpy()]
+    counts = np.bincount(pairs.ravel(), minlength=n_clusters**2).reshape(n_clusters, n_clusters)
+    return (counts + counts.T).astype(np.float64)
 
 
-def join(links: Tensor, n_classes: int) -> NDArray[np.int64]:
-    """Class of each small cluster: the two groups with the largest affinity are joined until K are left.
-
-    Affinity is `L_ij / sqrt(d_i d_j)`, d the links of a group to anyone: the normalised cut (Shi and Malik,
-    PAMI 2000). It asks which part of a group's links lead to the other, so that two halves of a common
-    class join before a rare class, which has few links but keeps them to itself, is drowned.
+@dataclass(frozen=True)
+class Joined:
+    """Small clusters in classes.
 
     Arguments:
-        links: symmetric counts `(M, M)`, M >= K.
+        classes: of each small cluster, int64 `(M,)` in 0 ... K-1.
+        pieces: every group of small clusters that was joined on the way, and each by itself.
+    """
+
+    classes: NDArray[np.int64]
+    pieces: Sequence[NDArray[np.int64]]
+
+
+def affinity(
+    between: NDArray[np.float64], own: NDArray[np.float64], other: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Links between groups, weighed by the links that either has to anyone (arrays broadcast)."""
+    lesser, greater = np.minimum(own, other), np.maximum(own, other)
+    weight = np.power(lesser, RARER) * np.power(greater, 1 - RARER)
+    return np.divide(between, np.maximum(weight, 1e-12), dtype=np.float64)
+
+
+def join(linked: NDArray[np.float64], n_classes: int) -> Joined:
+    """Join the two groups with the largest affinity until K are left.
+
+    Affinity is `L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))`, d the links of a group to anyone. It asks
+    which part of the lesser group's links lead to the other, so that two halves of a common class join
+    before a rare class, which has few links but keeps them to itself, is drowned. With r = 1/2 it is the
+    normalised cut of Shi and Malik (PAMI 2000).
+
+    Arguments:
+        linked: symmetric counts `(M, M)`, M >= K.
         n_classes: K.
 
-    Returns:
-        int64 `(M,)` in 0 ... K-1.
-
     Example:
-        >>> join(torch.tensor([[8.0, 3.0, 0.0], [3.0, 8.0, 1.0], [0.0, 1.0, 2.0]]), 2)
+        >>> join(np.array([[8, 3, 0], [3, 8, 1], [0, 1, 4]]), 2).classes
         array([0, 0, 1])
     """
-    between = links.double().numpy().copy()
-    group = np.arange(len(between))
-    left = list(range(len(between)))
-    while len(left) > n_classes:
-        degree = between[np.ix_(left, left)].sum(1)
-        affinity = between[np.ix_(left, left)] / np.sqrt(np.maximum(np.outer(degree, degree), 1e-12))
-        np.fill_diagonal(affinity, -1.0)
-        one, other = (left[k] for k in divmod(int(affinity.argmax()), len(left)))
+    between = linked.astype(np.float64)
+    members = [np.array([k]) for k in range(len(between))]
+    pieces = list(members)
+    while len(members) > n_classes:
+        degree = between.sum(1)
+        close = affinity(between, degree[:, None], degree[None])
+        np.fill_diagonal(close, -1.0)
+        one, other = sorted(divmod(int(close.argmax()), len(members)))
         between[one] += between[other]
         between[:, one] += between[:, other]
-        group[group == other] = one
-        left.remove(other)
-    return np.searchsorted(np.array(left), group).astype(np.int64)
+        between = np.delete(np.delete(between, other, 0), other, 1)
+        members[one] = np.concatenate([members[one], members.pop(other)])
+        pieces.append(members[one])
+    classes = np.empty(len(linked), np.int64)
+    for k, group in enumerate(members):
+        classes[group] = k
+    return Joined(classes, pieces)
+
+
+def reattach(joined: Joined, linked: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Let pieces of a class change over to the class that other links bring them closest to.
+
+    A class never loses its last piece. The piece that gains most goes first, at most one for each small
+    cluster.
+
+    Arguments:
+        joined: classes, and the pieces that may change over.
+        linked: links of another kind between the same small clusters, `(M, M)`.
+
+    Returns:
+        classes int64 `(M,)`.
+    """
+    classes: NDArray[np.int64] = joined.classes.copy()
+    degree = linked.sum(1)
+    for _ in range(len(classes)):
+        gains = [_gain(piece, classes, linked, degree) for piece in joined.pieces]
+        best = int(np.argmax([gain for gain, _ in gains]))
+        gain, towards = gains[best]
+        if gain <= BETTER:
+            break
+        classes[joined.pieces[best]] = towards
+    return classes
+
+
+def _gain(
+    piece: NDArray[np.int64],
+    classes: NDArray[np.int64],
+    linked: NDArray[np.float64],
+    degree: NDArray[np.float64],
+) -> tuple[float, int]:
+    """How many times as close `piece` is to another class than to the rest of its own, and to which."""
+    here, n_classes = classes[piece[0]], classes.max() + 1
+    rest = classes.copy()
+    rest[piece] = -1
+    if (classes[piece] != here).any() or not (rest == here).any():
+        return 0.0, int(here)
+    inside = rest[None] == np.arange(n_classes)[:, None]  # (K, M)
+    close = affinity(inside @ linked[piece].sum(0), degree[piece].sum(), inside @ degree)
+    own = max(float(close[here]), 1e-12)
+    close[here] = -1.0
+    return float(close.max()) / own, int(close.argmax())
+
+
+def most_agreed(partitions: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """The one of several partitions `(N,)` whose mean NMI with the others is largest."""
+    agreement = [sum(normalized_mutual_info_score(a, b) for b in partitions) for a in partitions]
+    return partitions[agreement.index(max(agreement))]
