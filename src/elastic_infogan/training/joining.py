@@ -49,7 +49,8 @@ def links(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -> N
     """
     pairs = clusters[:, None] * n_clusters + clusters[neighbours.cpu().numpy()]
     counts = np.bincount(pairs.ravel(), minlength=n_clusters**2).reshape(n_clusters, n_clusters)
-    return (counts + counts.T).astype(np.float64)
+    both: NDArray[np.float64] = (counts + counts.T).astype(np.float64)
+    return both
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def affinity(
     """Links between groups, weighed by the links that either has to anyone (arrays broadcast)."""
     lesser, greater = np.minimum(own, other), np.maximum(own, other)
     weight = np.power(lesser, RARER) * np.power(greater, 1 - RARER)
-    return np.divide(between, np.maximum(weight, 1e-12), dtype=np.float64)
+    close: NDArray[np.float64] = between / np.maximum(weight, 1e-12)
+    return close
 
 
 def join(linked: NDArray[np.float64], n_classes: int) -> Joined:
