@@ -31,7 +31,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     help_format="plaintext",
 )
-data = App(name="data", help="Look at a source, pack it, or draw an imbalanced subset of it.", sort_key=5)
+data = App(name="data", help="Look at a source, pack it, or draw an imbalanced subset of it.", sort_key=9)
 app.command(data)
 in_panels(Config)
 
@@ -201,7 +201,27 @@ def doctor(run: Path, source: str | None = None, /, *, device: str = "auto") -> 
     work(run, source, device)
 
 
-@app.command(sort_key=4)
+@app.command(sort_key=5)
+def report(run: Path, source: str | None = None, /, *, out: Path | None = None, device: str = "auto") -> None:
+    """Write one page about a run that needs no other file: shares, pictures, curves, diagnosis, scores.
+
+    Parameters
+    ----------
+    run:
+        The run folder, finished or not; diagnosis.json is written there.
+    source:
+        Images to show. Left out: what it was trained on.
+    out:
+        The page. Left out: report.html in the run folder.
+    device:
+        Where to compute: auto, cpu, cuda or mps.
+    """
+    from elastic_infogan.apps.report import report as work
+
+    work(run, source, out, device)
+
+
+@app.command(sort_key=5)
 def explore(
     run: Path,
     source: str | None = None,

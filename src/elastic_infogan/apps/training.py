@@ -50,7 +50,7 @@ def train(config: Config, out: Path | None, *, resume: bool, new: bool, dry_run:
         terminal.note(f"Interrupted; what was learned so far is kept. To go on: {again}")
         raise KeyboardInterrupt from stop
     _diagnose(run, images)
-    terminal.say(f"Trained: {path}. Next: elastic-infogan evaluate {path}")
+    terminal.say(f"Trained: {path}. Next: elastic-infogan report {path}")
 
 
 def _diagnose(run: Run, images: ImageSet) -> None:
