@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elastic_infogan.apps import terminal
+from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.inference import posteriors
 from elastic_infogan.apps.inputs import read_for
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import empty_folder, written_whole
+from elastic_infogan.apps.parquet import write_parquet
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.errors import DataError
@@ -30,14 +32,18 @@ _THOUSAND = np.frombuffer("".join(f"{i:03d}" for i in range(1000)).encode(), np.
 
 
 def assign(run: Path, source: str, out: Path, copy_to: Path | None, device: str) -> None:
-    """Write the class of every image of a source to `out` and, on request, copy the pictures by class."""
+    """Write the class of every image to `out`, whose suffix says how, and copy the pictures by class."""
+    write = write_assignments
+    if out.suffix.lower() == ".parquet":
+        need(str(out), "parquet", "pyarrow")
+        write = write_parquet
     opened = Run.open(run)
     model = opened.load_model(choose_device(device))
     names = ClassNames.of(opened, model.n_classes)
     images = read_for(model, source)
     folder = None if copy_to is None else empty_folder(copy_to, "--copy-to")
     started = perf_counter()
-    codes = write_assignments(out, images, posteriors(model, images.images), names)
+    codes = write(out, images, posteriors(model, images.images), names)
     rate = len(codes) / (perf_counter() - started)
     terminal.say(f"{len(codes):,} images in {out} ({rate:,.0f} images/s)")
     if folder is not None:

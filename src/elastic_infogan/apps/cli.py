@@ -31,6 +31,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     help_format="plaintext",
 )
+app.register_install_completion_command(help="Complete verbs and flags in this shell, and exit.")
 data = App(name="data", help="Look at a source, pack it, or draw an imbalanced subset of it.", sort_key=9)
 app.command(data)
 in_panels(Config)
@@ -46,6 +47,7 @@ def train(
     resume: Annotated[bool, Switch] = False,
     new: Annotated[bool, Switch] = False,
     dry_run: Annotated[bool, Switch] = False,
+    tensorboard: Annotated[bool, Switch] = False,
     config: Annotated[Config, Parameter(name="*")] = Config(),  # noqa: B008 (frozen)
 ) -> None:
     """Learn classes, their shares and a generator from the images of SOURCE.
@@ -66,17 +68,19 @@ def train(
         Start afresh; a run that is there is moved aside to OUT.1, OUT.2 and so on.
     dry_run:
         Print the resolved configuration and write nothing.
+    tensorboard:
+        Also write losses, prior and sample grids to RUN/tensorboard. Needs the extra tracking.
     """
     from elastic_infogan.apps.training import train as work
 
-    work(config, out, resume=resume, new=new, dry_run=dry_run)
+    work(config, out, resume=resume, new=new, dry_run=dry_run, tensorboard=tensorboard)
 
 
 @app.command(sort_key=2)
 def assign(
     run: Path, source: str, /, *, out: Path, copy_to: Path | None = None, device: str = "auto"
 ) -> None:
-    """Tell the class of every image of SOURCE, one CSV row an image, with names and merges from explore.
+    """Tell the class of every image of SOURCE, one row an image, with names and merges from explore.
 
     Parameters
     ----------
@@ -85,7 +89,8 @@ def assign(
     source:
         Images of any size and mode; they are brought to the run's.
     out:
-        The CSV file: image,class,probability,p_0,…,p_K-1, and name where classes were named.
+        FILE.csv: image,class,probability,p_0,…,p_K-1, and name where classes were named. FILE.parquet: the
+        same columns; needs the extra parquet.
     copy_to:
         A new folder that gets a copy of every picture, in class-00, class-01 and so on.
     device:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from elastic_infogan.apps import terminal
 from elastic_infogan.apps.diagnosis import diagnosed, say_findings
+from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.inputs import drawn, read
 from elastic_infogan.data import imbalance
@@ -21,16 +24,22 @@ from elastic_infogan.training.config import Config, to_toml
 from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.run import Run, with_budget
 from elastic_infogan.training.state import check
+from elastic_infogan.training.telemetry import Progress
 
 __all__ = ["train"]
 
 
-def train(config: Config, out: Path | None, *, resume: bool, new: bool, dry_run: bool) -> None:
+def train(
+    config: Config, out: Path | None, *, resume: bool, new: bool, dry_run: bool, tensorboard: bool = False
+) -> None:
     """Train, or go on training; see the verb's help.
 
     Raises:
         ConfigError: SOURCE or --classes is missing, or settings contradict each other.
+        ElasticInfoGANError: --tensorboard without the package.
     """
+    if tensorboard:
+        need("--tensorboard", "tracking", "tensorboard")
     config = _settled(config)
     path = _run_folder(config, out, resume)
     if dry_run:
@@ -43,14 +52,34 @@ def train(config: Config, out: Path | None, *, resume: bool, new: bool, dry_run:
         _move_aside(path)
     run = Run.create(path, config)
     try:
-        with terminal.training() as progress:
-            loop.train(config, images.images, run, progress)  # pixels and nothing else: labels end here
+        with (
+            terminal.training() as progress,
+            _board(run, progress) if tensorboard else nullcontext(progress) as told,
+        ):
+            loop.train(config, images.images, run, told)  # pixels and nothing else: labels end here
     except (KeyboardInterrupt, loop.Interrupted) as stop:
         again = shlex.join(["elastic-infogan", "train", config.source, "--out", str(path)])
         terminal.note(f"Interrupted; what was learned so far is kept. To go on: {again}")
         raise KeyboardInterrupt from stop
     _diagnose(run, images)
     terminal.say(f"Trained: {path}. Next: elastic-infogan report {path}")
+
+
+@contextmanager
+def _board(run: Run, progress: Callable[[Progress], None]) -> Iterator[Callable[[Progress], None]]:
+    """`progress`, and TensorBoard's files kept up to date with it."""
+    from elastic_infogan.apps.tensorboard import Board
+
+    board = Board(run)
+
+    def told(moment: Progress) -> None:
+        progress(moment)
+        board.update()
+
+    try:
+        yield told
+    finally:
+        board.close()
 
 
 def _diagnose(run: Run, images: ImageSet) -> None:
