@@ -120,6 +120,40 @@ def test_categorical_information_is_cross_entropy_and_takes_relaxed_codes():
     )
 
 
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_the_gaussian_divergence_agrees_with_torch(seed):
+    mean, log_variance = random(seed, 5, 3), random(seed + 1, 5, 3)
+    posterior = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+    oracle = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0.0, 1.0)).sum(1).mean()
+    torch.testing.assert_close(functional.gaussian_kl(mean, log_variance), oracle)
+
+
+@given(seed=seeds)
+@settings(max_examples=20, deadline=None)
+def test_the_categorical_divergence_agrees_with_torch(seed):
+    logits, prior = random(seed, 5, 4), F.log_softmax(random(seed + 1, 4), 0)
+    categorical = torch.distributions.Categorical
+    oracle = torch.distributions.kl_divergence(categorical(logits=logits), categorical(logits=prior)).mean()
+    torch.testing.assert_close(functional.categorical_kl(logits, prior), oracle)
+
+
+def test_divergences_vanish_at_the_prior_and_a_sure_posterior_is_log_k_from_uniform():
+    uniform = torch.full((4,), 0.25).log()
+    assert functional.gaussian_kl(torch.zeros(3, 2), torch.zeros(3, 2)).item() == 0
+    assert functional.categorical_kl(torch.zeros(3, 4), uniform).item() == pytest.approx(0, abs=1e-6)
+    sure = 1e3 * torch.eye(4)
+    assert functional.categorical_kl(sure, uniform).item() == pytest.approx(math.log(4), rel=1e-5)
+
+
+def test_a_divergence_is_pulled_to_its_capacity_from_both_sides():
+    for nats, slope in ((1.0, -1.0), (3.0, 1.0)):
+        kl = torch.tensor(nats, requires_grad=True)
+        loss = functional.capacity_loss(kl, 2.0)
+        loss.backward()
+        assert (loss.item(), kl.grad.item()) == (1.0, slope)
+
+
 def test_gaussian_information_agrees_with_the_density():
     mean, log_variance, code = random(0, 5, 2), random(1, 5, 2), random(2, 5, 2)
     density = torch.distributions.Normal(mean, (0.5 * log_variance).exp())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elastic_infogan.core import objectives
-from elastic_infogan.core.model import GROUPS, ElasticInfoGAN, ModelSpec
+from elastic_infogan.core.model import ElasticInfoGAN, ModelSpec
 
 SPEC = ModelSpec(
     size=28, channels=1, n_classes=4, noise=6, continuous=2, q="encoder", conditional=True, generator_width=4,
@@ -52,14 +52,29 @@ def test_each_term_updates_exactly_the_groups_of_its_row(setting):
         model.zero_grad(set_to_none=True)
         with objectives.learning(model, row):
             losses(model, term).backward()
-        moved = {g for g in GROUPS if any(p.grad is not None and p.grad.any() for p in model.group(g))}
-        assert moved == row, term
+        assert moved_groups(model) == row, term
+
+
+def moved_groups(model):
+    return {g for g in model.groups if any(p.grad is not None and p.grad.any() for p in model.group(g))}
+
+
+@pytest.mark.parametrize(("spec", "trains_trunk"), [(SPEC, False), (TRUNK, False), (TRUNK, True)])
+def test_positive_pairs_alone_update_what_nt_xent_updates(spec, trains_trunk):
+    model, real = ElasticInfoGAN(spec), torch.rand(8, 1, 28, 28) * 2 - 1
+    row = objectives.update_table(
+        spec.q, q_trains_trunk=trains_trunk, learned_prior=True, information_trains_q=True
+    )["contrast"]
+    with objectives.learning(model, row):
+        features = model.recognise(real).features
+        objectives.contrast(features[:4], features[4:], 0.5, False, None).backward()
+    assert moved_groups(model) == row
 
 
 def test_every_parameter_is_in_exactly_one_group():
     for spec in (SPEC, TRUNK):
         model = ElasticInfoGAN(spec)
-        grouped = [id(p) for name in GROUPS for p in model.group(name)]
+        grouped = [id(p) for name in model.groups for p in model.group(name)]
         assert sorted(grouped) == sorted(id(p) for p in model.parameters())
 
 

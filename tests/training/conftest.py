@@ -10,6 +10,9 @@ from elastic_infogan.training.loop import train
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.run import Run
 
+SHARES = (0.28, *(0.08,) * 9)
+"""Shares for the recipes that want them."""
+
 
 @pytest.fixture(scope="session")
 def digits():
@@ -30,6 +33,8 @@ def small():
             "batch": 16,
             "schedule": schedule,
         } | changes
+        if base.prior.start == "shares" and "prior" not in changes:
+            settings["prior"] = replace(base.prior, shares=SHARES)
         return replace(base, **settings)
 
     return make

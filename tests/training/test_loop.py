@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.errors import ConfigError, DataError, TrainingError
-from elastic_infogan.training import loop
+from elastic_infogan.training import loop, steps
 from elastic_infogan.training.checkpoint import restore
 from elastic_infogan.training.config import Contrast, Latent
 from elastic_infogan.training.loop import Interrupted, stage_at, train
@@ -30,15 +31,44 @@ def test_every_recipe_leaves_a_whole_run(recipe, small, trained):
     for name in ("config.toml", "stats.jsonl", "model.safetensors", "model.json", "shares.json"):
         assert (run.path / name).is_file(), name
     assert list((run.path / "samples").glob("*.png"))
-    assert set(run.stats()[-1]["losses"]) >= {"adversarial_d", "adversarial_g", "information"}
+    game = {"adversarial_d", "adversarial_g", "information"}
+    variational = {"reconstruction", "capacity_class", "capacity_continuous"}
+    assert set(run.stats()[-1]["losses"]) >= (variational if recipe == "jointvae" else game)
+    assert run.load_model().kind == run.config.model
     assert run.load_model().sample(torch.arange(10)).shape == (10, 8, 8, 1)
 
 
-def test_continuous_codes_and_annealing_work_in_a_recipe(small, trained):
-    base = small("paper")
-    prior = replace(base.prior, temperature=1.0, temperature_end=0.5)
-    run = trained(replace(base, latent=Latent(continuous=2), prior=prior))
-    assert "information_continuous" in run.stats()[-1]["losses"]
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "jointvae"])
+def test_continuous_codes_and_annealing_work_in_every_recipe_of_the_game(recipe, small, digits, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        ElasticInfoGAN, "draw", lambda *a, draw=ElasticInfoGAN.draw: drawn.append(a[2]) or draw(*a)
+    )
+    base = small(recipe, steps=12, latent=Latent(continuous=2))
+    prior = replace(base.prior, temperature=1.0, temperature_end=0.25)
+    state = setup(replace(base, prior=prior), digits)
+    before = state.model.q_head.continuous.weight.clone()
+    for state.step in range(6, 12):
+        play_at(state)
+    assert drawn == pytest.approx([0.25 ** (step / 12) for step in range(6, 12)])
+    assert state.meter.means(12)["information_continuous"] > 0
+    assert not torch.equal(state.model.q_head.continuous.weight, before)
+
+
+def play_at(state):
+    """One adversarial step with everything that the loop does for it."""
+    if state.config.adversary.conditional and state.labels is None:
+        state.labels = torch.zeros(len(state.batches), dtype=torch.int64)
+    state.stage = "play"
+    loop.set_learning_rates(state)
+    steps.play(state)
+
+
+@pytest.mark.parametrize("recipe", ["infogan-oracle", "infogan-oracle-pos"])
+def test_an_oracle_keeps_the_shares_that_it_was_given(recipe, small, trained):
+    run = trained(small(recipe))
+    assert run.load_model().prior.probabilities().tolist() == pytest.approx(run.config.prior.shares)
+    assert ("contrast" in run.stats()[-1]["losses"]) is recipe.endswith("pos")
 
 
 def test_the_published_formula_trains_with_a_fresh_trunk_pass(small, trained):
@@ -66,7 +96,7 @@ class StopAt:
         return self.left < 0
 
 
-@pytest.mark.parametrize("recipe", ["elastic", "paper"])
+@pytest.mark.parametrize("recipe", ["elastic", "paper", "jointvae"])
 @pytest.mark.parametrize("stop", [3, 9, 17])
 def test_an_interrupted_run_ends_with_the_same_weights(recipe, stop, small, trained, tmp_path, digits):
     config = small(recipe)
@@ -117,6 +147,7 @@ def test_stages_follow_the_budget(small):
     order = [stage_at(config, p) for p in np.linspace(0, 0.999, 50)]
     assert sorted(set(order), key=order.index) == ["encode", "refine", "play"]
     assert stage_at(small("paper"), 0.0) == "play"
+    assert stage_at(small("jointvae"), 0.5) == "reconstruct"
 
 
 def test_losses_that_explode_keep_the_last_good_checkpoint(small, digits, tmp_path):

@@ -90,6 +90,18 @@ def test_a_model_that_does_not_fit_its_description_is_refused(trained, small):
         run.load_model()
 
 
+def test_a_model_of_an_unknown_kind_is_refused_and_one_that_names_none_is_the_gan(trained, small):
+    run = trained(small("paper", steps=2))
+    described = json.loads((run.path / "model.json").read_text())
+    assert described["model"] == "elastic-infogan"
+    (run.path / "model.json").write_text(json.dumps(described | {"model": "stylegan"}))
+    with pytest.raises(RunError, match="its model is 'stylegan'; elastic-infogan and jointvae are known"):
+        run.load_model()
+    del described["model"]
+    (run.path / "model.json").write_text(json.dumps(described))
+    assert run.load_model().kind == "elastic-infogan"
+
+
 def test_a_run_without_a_model_says_so(tmp_path, small):
     with pytest.raises(RunError, match="is missing: train first"):
         Run.create(tmp_path / "run", small()).load_model()

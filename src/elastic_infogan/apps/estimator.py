@@ -23,7 +23,7 @@ from elastic_infogan.apps.inputs import read
 from elastic_infogan.apps.output import empty_folder, written_whole
 from elastic_infogan.apps.parameters import as_value_errors, config_from, parameters_from
 from elastic_infogan.apps.pixels import as_pixels, range_of, square_shape
-from elastic_infogan.core import model
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.arrays import as_images, fit_images
 from elastic_infogan.evaluation.answers import stream
 from elastic_infogan.training import loop
@@ -44,7 +44,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
 
     Images are an array `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)`, a table `(N, F)` whose rows are square
     images (grey, or RGB with channels last), or a source as on the command line: `"digits"`, a folder or zip
-    of pictures, a `.npz`. What it trains is the PyTorch module `core.model.ElasticInfoGAN`, here `model_`.
+    of pictures, a `.npz`. What it trains is a PyTorch module, a `core.class_model.ClassModel`, here `model_`.
 
     Arguments:
         n_classes: K, how many kinds to look for.
@@ -197,7 +197,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
     def _n_features_out(self) -> int:
         return int(self.model_.spec.features)
 
-    def _fitted(self) -> model.ElasticInfoGAN:
+    def _fitted(self) -> ClassModel:
         check_is_fitted(self, "model_")
         return self.model_
 

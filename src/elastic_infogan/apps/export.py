@@ -18,7 +18,7 @@ from elastic_infogan import __version__
 from elastic_infogan.apps import terminal
 from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.output import empty_folder, write_json, written_whole
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.training.run import Run
 
@@ -35,7 +35,7 @@ class Classify(nn.Module):
 
     outputs = ("probabilities", "features")
 
-    def __init__(self, model: ElasticInfoGAN) -> None:
+    def __init__(self, model: ClassModel) -> None:
         super().__init__()
         self.model = model
 
@@ -56,7 +56,7 @@ class Generate(nn.Module):
 
     outputs = ("images",)
 
-    def __init__(self, model: ElasticInfoGAN) -> None:
+    def __init__(self, model: ClassModel) -> None:
         super().__init__()
         self.model = model
 
@@ -104,7 +104,7 @@ def export(path: Path, out: Path) -> None:
     terminal.say(f"{folder / 'model.json'}\n{folder / 'README.md'}")
 
 
-def describe(run: Run, model: ElasticInfoGAN) -> dict[str, Any]:
+def describe(run: Run, model: ClassModel) -> dict[str, Any]:
     """What whoever uses the graphs has to know."""
     spec = model.spec
     return {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from cyclopts import App, Argument, ArgumentCollection, Group, Parameter, Token
 
@@ -29,6 +29,7 @@ def fill_from_recipe(app: App, commands: tuple[str, ...], arguments: ArgumentCol
     if commands != ("train",):
         return
     leaves = {argument.name: argument for argument in arguments if not argument.children}
+    _split_lists(leaves.values())
     given = {name: argument.tokens[0].value for name, argument in leaves.items() if argument.tokens}
     _refuse_contradictions(given)
     if "SOURCE" in given:
@@ -86,7 +87,19 @@ def _flag(key: str) -> str:
 
 def _put(argument: Argument, value: Any, origin: str) -> None:
     if not argument.tokens:
-        argument.append(Token(keyword=argument.name, value=str(value), source=origin))
+        for item in value if isinstance(value, tuple) else (value,):
+            argument.append(Token(keyword=argument.name, value=str(item), source=origin))
+
+
+def _split_lists(arguments: Iterable[Argument]) -> None:
+    """Read `0.1,0.2` as two values wherever a setting is a list."""
+    for argument in arguments:
+        if any(get_origin(kind) is tuple for kind in (argument.hint, *get_args(argument.hint))):
+            argument.tokens[:] = [
+                token.evolve(value=item, index=i)
+                for token in argument.tokens
+                for i, item in enumerate(token.value.split(","))
+            ]
 
 
 def _read(path: Path) -> dict[str, Any]:

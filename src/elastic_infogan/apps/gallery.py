@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from elastic_infogan.apps.inference import pictures_of
 from elastic_infogan.apps.inputs import read_of_run
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.evaluation.answers import Answers, ask
 from elastic_infogan.training.hardware import choose_device
@@ -31,7 +31,7 @@ class Gallery:
     """
 
     run: Run
-    model: ElasticInfoGAN
+    model: ClassModel
     images: ImageSet
     answers: Answers
 

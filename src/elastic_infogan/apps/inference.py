@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.evaluation.answers import BATCH, stream
 
 __all__ = ["codes_of", "pictures_of", "posteriors"]
 
 
-def posteriors(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float64]]:
+def posteriors(model: ClassModel, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float64]]:
     """Q's class probabilities, batch by batch.
 
     Arguments:
@@ -26,12 +26,12 @@ def posteriors(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> Iterator[NDA
         yield probabilities.double().cpu().numpy()
 
 
-def codes_of(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+def codes_of(model: ClassModel, images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """The most probable class of each image `(N, H, W, C)`: int64 `(N,)`."""
     return np.concatenate([batch.argmax(axis=1) for batch in posteriors(model, images)])
 
 
-def pictures_of(model: ElasticInfoGAN, codes: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
+def pictures_of(model: ClassModel, codes: NDArray[np.int64], seed: int) -> NDArray[np.uint8]:
     """A new image for each class code: the same codes and seed give the same images.
 
     Arguments:

@@ -14,7 +14,7 @@ from elastic_infogan.data.sources import load
 from elastic_infogan.errors import ConfigError
 
 if TYPE_CHECKING:  # it brings torch along, which packing does not need
-    from elastic_infogan.core.model import ElasticInfoGAN
+    from elastic_infogan.core.class_model import ClassModel
     from elastic_infogan.training.run import Run
 
 __all__ = ["drawn", "indices_of", "read", "read_for", "read_of_run"]
@@ -35,13 +35,13 @@ def read(
     return images
 
 
-def read_for(model: ElasticInfoGAN, source: str, labels: str | None = None) -> ImageSet:
+def read_for(model: ClassModel, source: str, labels: str | None = None) -> ImageSet:
     """Load a source in the size and mode that a model was trained on."""
     return read(source, size=model.spec.size, channels=model.spec.channels, labels=labels)
 
 
 def read_of_run(
-    run: Run, model: ElasticInfoGAN, source: str | None = None, labels: str | None = None
+    run: Run, model: ClassModel, source: str | None = None, labels: str | None = None
 ) -> tuple[ImageSet, ImageSet]:
     """The images of `source`, or those that a run was trained on, and the whole set that they are from."""
     if source is not None:

@@ -14,7 +14,7 @@ from elastic_infogan.apps import tables, terminal
 from elastic_infogan.apps.inference import codes_of
 from elastic_infogan.apps.inputs import indices_of, read_of_run
 from elastic_infogan.apps.output import write_json
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.evaluation.clustering import shares
@@ -60,7 +60,7 @@ def evaluate(
 
 
 def measure_for(
-    run: Run, model: ElasticInfoGAN, source: str | None, labels: str | None, fidelity: bool
+    run: Run, model: ClassModel, source: str | None, labels: str | None, fidelity: bool
 ) -> Measure:
     """What to score a run by, on `source` or, for None, on what it was trained on.
 
@@ -85,7 +85,7 @@ def ruler_of(images: ImageSet) -> ReferenceClassifier:
         return reference_classifier(images, progress=lambda done: progress(round(100 * done), 100))
 
 
-def score(model: ElasticInfoGAN, measure: Measure, seed: int) -> dict[str, Any]:
+def score(model: ClassModel, measure: Measure, seed: int) -> dict[str, Any]:
     """The scores of a model; without labels only its shares.
 
     Arguments:
@@ -111,7 +111,7 @@ def score(model: ElasticInfoGAN, measure: Measure, seed: int) -> dict[str, Any]:
     return {**scores, **generated, **real, "rarest": rarest, **held_out}
 
 
-def score_generated(model: ElasticInfoGAN, measure: Measure, seed: int) -> dict[str, Any]:
+def score_generated(model: ClassModel, measure: Measure, seed: int) -> dict[str, Any]:
     """The scores of generated images alone; needs labels."""
     if measure.ruler is None:
         raise ConfigError(f"{measure.images.origin} has no labels: generated images cannot be judged")

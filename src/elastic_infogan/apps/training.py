@@ -14,6 +14,7 @@ from elastic_infogan.apps.diagnosis import diagnosed, say_findings
 from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.inputs import drawn, read
+from elastic_infogan.apps.oracle import wants_labels, with_true_shares
 from elastic_infogan.data import imbalance
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import known_classes
@@ -45,8 +46,10 @@ def train(
     if dry_run:
         terminal.say(to_toml(config).rstrip())
         return
-    images = drawn(read(config.source, size=config.size, labels=_labels_to_draw_by(config)), config.imbalance)
-    config = with_budget(replace(config, size=images.size[0]), len(images))
+    images = drawn(
+        read(config.source, size=config.size, labels=_labels_before_training(config)), config.imbalance
+    )
+    config = with_true_shares(with_budget(replace(config, size=images.size[0]), len(images)), images)
     check(config, images.images)  # before anything is written, so that a mended command starts afresh
     if new:
         _move_aside(path)
@@ -102,9 +105,9 @@ def _settled(config: Config) -> Config:
     return replace(config, classes=classes)
 
 
-def _labels_to_draw_by(config: Config) -> str | None:
-    """The labels' file, only where an imbalance is to be drawn by it."""
-    return None if config.imbalance is None else config.labels
+def _labels_before_training(config: Config) -> str | None:
+    """The labels' file, only where an imbalance is drawn by it or an oracle's shares are counted in it."""
+    return config.labels if config.imbalance is not None or wants_labels(config) else None
 
 
 def _run_folder(config: Config, out: Path | None, resume: bool) -> Path:

@@ -12,7 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = [
+    "capacity_loss",
+    "categorical_kl",
     "categorical_mutual_information_loss",
+    "gaussian_kl",
     "gaussian_mutual_information_loss",
     "gumbel_softmax",
     "non_saturating_discriminator_loss",
@@ -125,3 +128,35 @@ def gaussian_mutual_information_loss(mean: Tensor, log_variance: Tensor, code: T
     """`-E[log N(c; mean, exp(log_variance))]`, sum over M codes and mean over N (InfoGAN, section 6)."""
     squared = (code - mean.float()).square() * torch.exp(-log_variance.float())
     return 0.5 * (squared + log_variance.float() + math.log(2 * math.pi)).sum(1).mean()
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """`KL(N(mean, exp(log_variance)) || N(0, I))` in nats, sum over M codes and mean over N: a scalar.
+
+    Kingma and Welling, Auto-Encoding Variational Bayes (ICLR 2014), appendix B. Both are `(N, M)`.
+
+    Example:
+        >>> gaussian_kl(torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2))
+        tensor(0.5000)
+    """
+    mean, log_variance = mean.float(), log_variance.float()
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+
+
+def categorical_kl(logits: Tensor, log_prior: Tensor) -> Tensor:
+    """`KL(Cat(softmax(logits)) || Cat(exp(log_prior)))` in nats, mean over N: a scalar.
+
+    Arguments:
+        logits: of the posterior, `(N, K)`.
+        log_prior: `(K,)`; against a uniform prior the result is log K less the posterior's entropy.
+    """
+    log_posterior = F.log_softmax(logits.float(), dim=1)
+    return (log_posterior.exp() * (log_posterior - log_prior)).sum(1).mean()
+
+
+def capacity_loss(kl: Tensor, capacity: Tensor | float) -> Tensor:
+    """`|KL - C|`: the divergence in nats is held at a capacity that grows while training goes on.
+
+    Dupont, JointVAE (NeurIPS 2018), section 3, after Burgess et al. (2018).
+    """
+    return (kl - capacity).abs()

@@ -10,13 +10,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from elastic_infogan.core import functional
-from elastic_infogan.core.model import GROUPS, ElasticInfoGAN, Latent
+from elastic_infogan.core.class_model import ClassModel
+from elastic_infogan.core.jointvae import JointVAE
+from elastic_infogan.core.model import ElasticInfoGAN, Latent
+from elastic_infogan.core.prior import SampleKind, draw_codes
 
-__all__ = ["contrast", "discriminator_terms", "generator_terms", "learning", "self_labelling", "update_table"]
+__all__ = [
+    "VARIATIONAL_TABLE",
+    "contrast",
+    "discriminator_terms",
+    "generator_terms",
+    "learning",
+    "self_labelling",
+    "update_table",
+    "variational_terms",
+]
+
+VARIATIONAL_TABLE: Mapping[str, frozenset[str]] = {
+    "reconstruction": frozenset({"generator", "encoder", "q_head"}),
+    "capacity_class": frozenset({"encoder", "q_head"}),
+    "capacity_continuous": frozenset({"encoder", "q_head"}),
+}
+"""Loss term of JointVAE -> parameter groups that it updates; its prior is fixed."""
 
 
 def update_table(
@@ -42,9 +62,9 @@ def update_table(
 
 
 @contextmanager
-def learning(model: ElasticInfoGAN, groups: frozenset[str]) -> Iterator[None]:
+def learning(model: ClassModel, groups: frozenset[str]) -> Iterator[None]:
     """Within the block the parameters of `groups` require gradients, and no others do."""
-    for name in GROUPS:
+    for name in model.groups:
         for parameter in model.group(name):
             parameter.requires_grad_(name in groups)
     yield
@@ -107,3 +127,39 @@ def self_labelling(labels: Tensor, logits: Tensor) -> Tensor:
         logits: of a view of each, `(N, K)`.
     """
     return F.cross_entropy(logits.float(), labels)
+
+
+def variational_terms(
+    model: JointVAE,
+    images: Tensor,
+    temperature: float,
+    kind: SampleKind,
+    capacity_class: Tensor,
+    capacity_continuous: float,
+) -> dict[str, Tensor]:
+    """`reconstruction`, `capacity_class` and, with continuous codes, `capacity_continuous`.
+
+    Dupont, JointVAE (NeurIPS 2018): a grey value is the mean of a Bernoulli variable, one latent is drawn for
+    each image, and each divergence from the prior is held at its capacity.
+
+    Arguments:
+        images: `(N, C, H, W)` in [-1, 1].
+        temperature, kind: of the relaxed class code.
+        capacity_class, capacity_continuous: in nats.
+
+    Returns: the cross-entropy as a mean over pixels, and the two distances in nats.
+    """
+    q = model.recognise(images)
+    mean, log_variance = q.mean.float(), q.log_variance.float()
+    gaussian = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+    code = draw_codes(F.log_softmax(q.logits.float(), dim=1), len(images), temperature, kind)
+    logits = model.decode(code.value, gaussian).float()
+    kl = functional.categorical_kl(q.logits, model.prior.log_probabilities())
+    terms = {
+        "reconstruction": F.binary_cross_entropy_with_logits(logits, (images + 1) / 2),
+        "capacity_class": functional.capacity_loss(kl, capacity_class),
+    }
+    if model.spec.continuous:
+        kl = functional.gaussian_kl(mean, log_variance)
+        terms["capacity_continuous"] = functional.capacity_loss(kl, capacity_continuous)
+    return terms

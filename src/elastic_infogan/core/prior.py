@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from elastic_infogan.core.functional import gumbel_softmax, one_hot_straight_through, sample_gumbel
 
-__all__ = ["ClassPrior", "CodeSample", "SampleKind"]
+__all__ = ["ClassPrior", "CodeSample", "SampleKind", "draw_codes"]
 
 SampleKind = Literal["soft", "straight-through", "hard"]
 
 
 @dataclass(frozen=True)
 class CodeSample:
-    """N class codes drawn from the prior.
+    """N class codes drawn from a prior, or one from each of N posteriors.
 
     Arguments:
         value: what the generator is given, `(N, K)`.
@@ -29,6 +29,23 @@ class CodeSample:
     value: Tensor
     relaxed: Tensor
     index: Tensor
+
+
+def draw_codes(log_probabilities: Tensor, n: int, temperature: float, kind: SampleKind) -> CodeSample:
+    """Draw `n` codes by Gumbel-Softmax; only `soft` and `straight-through` ones reach the probabilities.
+
+    Arguments:
+        log_probabilities: log p, `(K,)`, or one row for each code, `(n, K)`.
+        temperature: tau > 0.
+    """
+    noise = sample_gumbel((n, log_probabilities.shape[-1]), log_probabilities)
+    relaxed = gumbel_softmax(log_probabilities, noise, temperature)
+    index = relaxed.argmax(dim=1)
+    if kind == "soft":
+        return CodeSample(relaxed, relaxed, index)
+    if kind == "straight-through":
+        return CodeSample(one_hot_straight_through(relaxed), relaxed, index)
+    return CodeSample(F.one_hot(index, relaxed.shape[1]).to(relaxed.dtype), relaxed.detach(), index)
 
 
 class ClassPrior(nn.Module):
@@ -61,15 +78,13 @@ class ClassPrior(nn.Module):
         return self.log_probabilities().exp()
 
     def sample(self, n: int, temperature: float, kind: SampleKind) -> CodeSample:
-        """Draw `n` codes by Gumbel-Softmax at `temperature`; only `soft` and `straight-through` reach p."""
-        noise = sample_gumbel((n, len(self)), self.logits)
-        relaxed = gumbel_softmax(self.log_probabilities(), noise, temperature)
-        index = relaxed.argmax(dim=1)
-        if kind == "soft":
-            return CodeSample(relaxed, relaxed, index)
-        if kind == "straight-through":
-            return CodeSample(one_hot_straight_through(relaxed), relaxed, index)
-        return CodeSample(F.one_hot(index, len(self)).to(relaxed.dtype), relaxed.detach(), index)
+        """Draw `n` codes from p, see `draw_codes`."""
+        return draw_codes(self.log_probabilities(), n, temperature, kind)
+
+    def entropy(self) -> Tensor:
+        """Of p in nats, a scalar; log K where p is uniform."""
+        nats: Tensor = torch.special.entr(self.probabilities()).sum()
+        return nats
 
     @torch.no_grad()
     def assign(self, probabilities: Tensor) -> None:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 
 __all__ = ["BATCH", "Answers", "ask", "stream"]
 
@@ -109,7 +109,7 @@ class Answers:
         return members[np.argsort(self.probabilities[members, code], kind="stable")[:n]]
 
 
-def stream(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> Iterator[tuple[Tensor, Tensor]]:
+def stream(model: ClassModel, images: NDArray[np.uint8]) -> Iterator[tuple[Tensor, Tensor]]:
     """Q's class probabilities `(B, K)` and features `(B, F)`, batch by batch, in the order of the images.
 
     Arguments:
@@ -121,7 +121,7 @@ def stream(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> Iterator[tuple[T
         yield model.posterior(torch.from_numpy(np.array(images[start : start + BATCH])))
 
 
-def ask(model: ElasticInfoGAN, images: NDArray[np.uint8]) -> Answers:
+def ask(model: ClassModel, images: NDArray[np.uint8]) -> Answers:
     """Q's answers for images `(N, H, W, C)`."""
     probabilities = np.zeros((len(images), model.n_classes), np.float32)
     features = np.zeros((len(images), model.spec.features), np.float32)

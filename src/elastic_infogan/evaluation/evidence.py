@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.evaluation.answers import Answers, ask
 from elastic_infogan.evaluation.groups import TwoGroups, two_groups
@@ -67,7 +67,7 @@ class Evidence:
 
 
 def gather(
-    model: ElasticInfoGAN,
+    model: ClassModel,
     images: NDArray[np.uint8],
     answers: Answers,
     config: Config,
@@ -114,7 +114,7 @@ def affinity(answers: Answers) -> NDArray[np.float64]:
 
 
 def view_changes(
-    model: ElasticInfoGAN, images: NDArray[np.uint8], codes: NDArray[np.int64], views: Views
+    model: ClassModel, images: NDArray[np.uint8], codes: NDArray[np.int64], views: Views
 ) -> dict[str, float]:
     """Share of images that Q puts into another class once they went through a view.
 
@@ -140,7 +140,7 @@ def game_losses(stats: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {name: float(np.mean([line[name] for line in last if name in line])) for name in sorted(names)}
 
 
-def _generated(model: ElasticInfoGAN) -> NDArray[np.uint8]:
+def _generated(model: ClassModel) -> NDArray[np.uint8]:
     """`(K, GENERATED, H, W, C)`, all classes from the same noise."""
     classes = [
         model.sample(torch.full((GENERATED,), k), torch.Generator().manual_seed(0))

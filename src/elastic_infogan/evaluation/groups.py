@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.evaluation.answers import Answers
 
 __all__ = ["TwoGroups", "bimodality", "two_groups"]
@@ -55,7 +55,7 @@ def bimodality(values: Floats) -> float:
     return float((skewness**2 + 1) / max(kurtosis, 1e-12))
 
 
-def two_groups(model: ElasticInfoGAN, images: NDArray[np.uint8], answers: Answers) -> dict[int, TwoGroups]:
+def two_groups(model: ClassModel, images: NDArray[np.uint8], answers: Answers) -> dict[int, TwoGroups]:
     """The best division of each class that has enough images, by code.
 
     Two-means on the hidden features; the bimodality is that of the images along the line between both

@@ -22,6 +22,7 @@ __all__ = [
     "Prior",
     "Schedule",
     "SelfLabelling",
+    "Variational",
     "Views",
     "flatten",
     "from_toml",
@@ -38,9 +39,9 @@ class Latent:
     """What goes into the generator besides the class code."""
 
     noise: int = 62
-    """dimensions of z ~ N(0, I)"""
+    """dimensions of z ~ N(0, I); JointVAE has none beside its codes"""
     continuous: int = 0
-    """continuous codes, uniform on [-1, 1], each with its own mutual information term"""
+    """continuous codes: uniform on [-1, 1], each with its own mutual information term; JointVAE's z"""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,11 @@ class Prior:
     """The class prior p and its Gumbel-Softmax samples."""
 
     learned: bool = True
-    """train p; otherwise it stays uniform"""
+    """train p; otherwise it stays where it starts"""
+    start: Literal["uniform", "shares"] = "uniform"
+    """where p starts: every class alike, or the true shares (the paper's oracle)"""
+    shares: tuple[float, ...] | None = None
+    """with start = shares: the K shares; left out, they are counted among the labels, which go no further"""
     samples: Literal["soft", "straight-through", "hard"] = "straight-through"
     """what the generator is given: a relaxed code, one-hot with a relaxed gradient, or one-hot"""
     temperature: float = 0.5
@@ -158,6 +163,20 @@ class SelfLabelling:
 
 
 @dataclass(frozen=True)
+class Variational:
+    """JointVAE's loss: the divergence of each kind of code is held at a capacity that grows."""
+
+    weight: float = 30.0
+    """gamma, the weight of |KL - C| against the cross-entropy summed over an image's values"""
+    capacity_class: float = 5.0
+    """nats that the class code may carry in the end; never more than the prior's entropy, log K if uniform"""
+    capacity_continuous: float = 5.0
+    """nats that all continuous codes together may carry in the end"""
+    growth: float = 0.267
+    """fraction of the budget over which both capacities grow from 0: 25,000 of the published 93,800 steps"""
+
+
+@dataclass(frozen=True)
 class Schedule:
     """Fractions of the budget given to what happens before the adversarial game."""
 
@@ -203,6 +222,8 @@ class Config:
     """what to train on: mnist, fashion-mnist, digits, a folder, a zip, .npy/.npz or IDX"""
     recipe: str = "elastic"
     """the named settings that this run starts from"""
+    model: Literal["elastic-infogan", "jointvae"] = "elastic-infogan"
+    """what is trained: G, D and Q in their game, or a variational autoencoder"""
     classes: int | None = None
     """number of class codes K"""
     seed: int = 0
@@ -239,6 +260,7 @@ class Config:
     optimiser: Optimiser = field(default_factory=Optimiser)
     adversary: Adversary = field(default_factory=Adversary)
     self_labelling: SelfLabelling = field(default_factory=SelfLabelling)
+    variational: Variational = field(default_factory=Variational)
     schedule: Schedule = field(default_factory=Schedule)
     views: Views = field(default_factory=Views)
 
@@ -289,10 +311,18 @@ def _checked(value: Any, hint: Any, name: str, origin: str) -> Any:
             return value
         if kind is float and type(value) in (int, float):
             return float(value)
+        if get_origin(kind) is tuple and isinstance(value, (list, tuple)):
+            return tuple(_checked(item, get_args(kind)[0], name, origin) for item in value)
         if kind in (int, bool, str, NoneType) and type(value) is kind:
             return value
-    wanted = " or ".join(str(get_args(k) if get_origin(k) is Literal else k.__name__) for k in allowed)
+    wanted = " or ".join(map(_kind_in_words, allowed))
     raise ConfigError(f"{origin}: '{name}' is {value!r}, but should be {wanted}")
+
+
+def _kind_in_words(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        return f"a list of {get_args(kind)[0].__name__}"
+    return str(get_args(kind) if get_origin(kind) is Literal else kind.__name__)
 
 
 def from_toml(text: str, origin: str) -> dict[str, Any]:
@@ -327,7 +357,8 @@ def to_toml(config: Config) -> str:
         if is_dataclass(value):
             table = tomlkit.table()
             for inner in fields(value):
-                table.add(inner.name, getattr(value, inner.name))
+                if (leaf := getattr(value, inner.name)) is not None:
+                    table.add(inner.name, list(leaf) if isinstance(leaf, tuple) else leaf)
             document.add(spec.name, table)
         elif value is not None:
             document.add(spec.name, value)

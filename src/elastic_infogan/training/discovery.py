@@ -15,7 +15,7 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.training.joining import join, links, most_agreed, nearest, reattach
 from elastic_infogan.training.state import State
 
@@ -146,7 +146,7 @@ def _polished(features: NDArray[np.float64], labels: NDArray[np.int64], n_classe
 
 
 @torch.no_grad()
-def set_q_and_prior(model: ElasticInfoGAN, posterior: LinearPosterior) -> None:
+def set_q_and_prior(model: ClassModel, posterior: LinearPosterior) -> None:
     """Make Q give the classes of `posterior`, and let the prior start from its shares.
 
     Features are not Gaussian, and in many dimensions a mixture's posterior is far too sure of itself, with

@@ -49,6 +49,9 @@ LIMITS: Mapping[str, Limit] = {
     **dict.fromkeys(("information.weight", "information.continuous_weight"), _NOT_NEGATIVE),
     **dict.fromkeys(("prior.posterior_rate", "prior.floor", "optimiser.decay", "adversary.ema"), _FRACTION),
     **dict.fromkeys(("schedule.encode", "schedule.refine"), _FRACTION),
+    "variational.weight": _NOT_NEGATIVE,
+    **dict.fromkeys(("variational.capacity_class", "variational.capacity_continuous"), _NOT_NEGATIVE),
+    "variational.growth": _FRACTION,
     **dict.fromkeys(("optimiser.beta1", "optimiser.q_beta1", "optimiser.beta2"), _DECAY),
 }
 """Learning rates and the ranges of views, of which there are many, are not negative; see `_limit_of`."""

@@ -2,19 +2,20 @@
 
 Stages: `encode` (NT-Xent alone trains Q's encoder), `refine` (self-labelling, after a mixture on the
 features gave Q's head and the prior their start), `play` (the adversarial game). Recipes without the
-first two begin with `play`.
+first two begin with `play`. JointVAE has one of its own, `reconstruct`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elastic_infogan.training import checkpoint, discovery, snapshots, steps
+from elastic_infogan.training import checkpoint, discovery, snapshots, steps, variational
 from elastic_infogan.training.config import Config
 from elastic_infogan.training.interruption import Interruption
 from elastic_infogan.training.run import Run
@@ -24,7 +25,16 @@ from elastic_infogan.training.threads import ThreadTuner, candidates
 
 __all__ = ["Interrupted", "train"]
 
-STEPS = {"encode": steps.encode, "refine": steps.refine, "play": steps.play}
+STEPS: Mapping[str, Callable[[Any], None]] = {
+    "encode": steps.encode,
+    "refine": steps.refine,
+    "play": steps.play,
+    "reconstruct": variational.reconstruct,
+}
+"""What a stage repeats."""
+
+GENERATIVE = ("play", "reconstruct")
+"""Stages in which G learns, so that its images are worth a look."""
 
 LINES_PER_CHECKPOINT = 4
 
@@ -99,6 +109,8 @@ def may_tune(state: State) -> bool:
 def stage_at(config: Config, progress: float) -> str:
     """The stage at a fraction of the budget."""
     schedule = config.schedule
+    if config.model == "jointvae":
+        return "reconstruct"
     if progress < schedule.encode:
         return "encode"
     return "refine" if progress < schedule.encode + schedule.refine else "play"
@@ -107,7 +119,7 @@ def stage_at(config: Config, progress: float) -> str:
 def stage_bounds(config: Config, stage: str) -> tuple[float, float]:
     """Where a stage begins and ends, as fractions of the budget."""
     first, second = config.schedule.encode, config.schedule.encode + config.schedule.refine
-    return {"encode": (0.0, first), "refine": (first, second), "play": (second, 1.0)}[stage]
+    return {"encode": (0.0, first), "refine": (first, second)}.get(stage, (second, 1.0))
 
 
 def enter(state: State, stage: str) -> None:
@@ -168,7 +180,7 @@ def export(state: State, run: Run) -> None:
     """The model as inference needs it and a sample grid."""
     model = state.inference_model()
     run.save_model(model)
-    if state.stage == "play":
+    if state.stage in GENERATIVE:
         save_samples(run, model, state.step)
 
 

@@ -18,7 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from elastic_infogan import files
-from elastic_infogan.core.model import ElasticInfoGAN, ModelSpec
+from elastic_infogan.core.class_model import ClassModel
+from elastic_infogan.core.jointvae import JointVAE
+from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training.config import Config, flatten, from_toml, overlay, to_toml
 
@@ -26,6 +28,9 @@ __all__ = ["Run", "read_tensors", "replacing", "with_budget", "write_tensors"]
 
 FORMAT = "elastic-infogan 1"
 """Written into every tensor file, so that a file of another program is told apart."""
+
+MODELS: Mapping[str, type[ClassModel]] = {model.kind: model for model in (ElasticInfoGAN, JointVAE)}
+"""What `model.json` may call the model."""
 
 CHANGEABLE = {"minutes", "steps", "device", "precision", "devices", "nodes", "interval", "snapshots"}
 """Settings that a resumed run may be given anew: how long and where, not what."""
@@ -179,12 +184,13 @@ class Run:
         file = self.path / "stats.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
-    def save_model(self, model: ElasticInfoGAN) -> None:
+    def save_model(self, model: ClassModel) -> None:
         """Write what inference needs: the networks, the generator as averaged, and the prior."""
         write_tensors(self.path / "model.safetensors", model.state_dict(), {})
-        self.write_json("model.json", {"format": FORMAT, "range": [-1, 1], **asdict(model.spec)})
+        told = {"format": FORMAT, "model": model.kind, "range": [-1, 1], **asdict(model.spec)}
+        self.write_json("model.json", told)
 
-    def load_model(self, device: str | torch.device = "cpu", file: Path | None = None) -> ElasticInfoGAN:
+    def load_model(self, device: str | torch.device = "cpu", file: Path | None = None) -> ClassModel:
         """The trained model in eval mode.
 
         Arguments:
@@ -195,10 +201,7 @@ class Run:
         """
         tensors, _ = read_tensors(file or self.path / "model.safetensors")
         try:
-            settings = dict(json.loads((self.path / "model.json").read_text(encoding="utf-8")))
-            model = ElasticInfoGAN(
-                ModelSpec(**{k: v for k, v in settings.items() if k not in ("format", "range")})
-            )
+            model = _described(json.loads((self.path / "model.json").read_text(encoding="utf-8")))
             model.load_state_dict(tensors)
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
@@ -206,6 +209,19 @@ class Run:
                 f"{self.path / 'model.json'} does not describe model.safetensors: {reason}"
             ) from error
         return model.for_inference().to(device)
+
+
+def _described(told: dict[str, Any]) -> ClassModel:
+    """The untrained model that `model.json` tells of.
+
+    Raises:
+        ValueError, TypeError: it tells of no model that is known here.
+    """
+    kind = told.get("model", ElasticInfoGAN.kind)  # the only one there was when it went without saying
+    if kind not in MODELS:
+        raise ValueError(f"its model is {kind!r}; {' and '.join(MODELS)} are known to this version")
+    spec = {name: value for name, value in told.items() if name not in ("format", "model", "range")}
+    return MODELS[kind](MODELS[kind].spec_type(**spec))
 
 
 def _text_of(file: Path) -> str:

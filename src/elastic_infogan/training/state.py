@@ -11,29 +11,32 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 
 from elastic_infogan.core import objectives
+from elastic_infogan.core.class_model import ClassModel
+from elastic_infogan.core.jointvae import JointVAE, JointVAESpec
 from elastic_infogan.core.model import ElasticInfoGAN, ModelSpec
-from elastic_infogan.core.networks import Generator, stages
+from elastic_infogan.core.networks import stages
 from elastic_infogan.data.batches import ImageBatches
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.errors import ConfigError, DataError
 from elastic_infogan.training.config import Config
+from elastic_infogan.training.consistency import consistent
 from elastic_infogan.training.hardware import choose_device, make_fabric
 from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.telemetry import Meter
 
-__all__ = ["State", "check", "make_optimisers", "model_spec", "setup"]
+__all__ = ["GameState", "State", "VariationalState", "build", "check", "make_optimisers", "setup"]
 
 
 @dataclass
 class State:
-    """Everything that a step reads and changes.
+    """Everything that a step reads and changes, whichever model is trained.
 
     Arguments:
-        table: loss term -> parameter groups that it updates, see `objectives.update_table`.
+        table: loss term -> parameter groups that it updates, see `core.objectives`.
         average: the generator's exponential moving average, which is what a run saves.
         labels: the class that Q gave each image when the stage began, int64 `(N,)` on the CPU, or None.
         seconds: training time so far; start-up and packing do not count.
@@ -41,8 +44,8 @@ class State:
 
     config: Config
     fabric: Fabric
-    model: ElasticInfoGAN
-    average: Generator
+    model: ClassModel
+    average: nn.Module
     optimisers: dict[str, Adam]
     batches: ImageBatches
     views: IdentityViews
@@ -60,7 +63,7 @@ class State:
             return self.step / self.config.steps
         return self.seconds / (60 * (self.config.minutes or 1e-9))
 
-    def inference_model(self) -> ElasticInfoGAN:
+    def inference_model(self) -> ClassModel:
         """A copy of the model in eval mode; its generator is the average where one is kept."""
         model = copy.deepcopy(self.model).eval().requires_grad_(False)
         if self.config.adversary.ema:
@@ -84,7 +87,15 @@ class State:
             "information_continuous": config.information.continuous_weight,
             "contrast": config.contrast.weight,
             "self_labelling": config.self_labelling.weight,
+            "reconstruction": 1.0,
+            "capacity_class": config.variational.weight / self._values,
+            "capacity_continuous": config.variational.weight / self._values,
         }
+
+    @property
+    def _values(self) -> int:
+        """Numbers in an image: a mean over them weighs as much less than their sum."""
+        return self.model.spec.size**2 * self.model.spec.channels
 
     def update(self, *names: str) -> None:
         """One step of the named optimisers, on gradients averaged over all processes."""
@@ -112,6 +123,20 @@ class State:
             gradient.copy_(mean.view_as(gradient))
 
 
+@dataclass
+class GameState(State):
+    """What the stages of Elastic-InfoGAN read and change: a model with G, D and Q."""
+
+    model: ElasticInfoGAN
+
+
+@dataclass
+class VariationalState(State):
+    """What JointVAE's step reads and changes."""
+
+    model: JointVAE
+
+
 def check(config: Config, images: NDArray[np.uint8]) -> None:
     """Refuse settings and images that do not fit each other or this machine.
 
@@ -121,7 +146,7 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
     """
     within_limits(config)
     choose_device(config.device)
-    _check_game(config)
+    consistent(config)
     try:
         stages(images.shape[1])
     except ValueError as error:
@@ -130,16 +155,6 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
     if all((image == images[0]).all() for image in images):
         raise DataError(
             f"all {len(images)} images of {config.source} are the same: there are no kinds to find"
-        )
-
-
-def _check_game(config: Config) -> None:
-    if config.networks.q == "trunk" and config.schedule.encode:
-        raise ConfigError("--networks.q trunk: Q has no encoder to train ahead; use --schedule.encode 0")
-    if config.adversary.conditional and not config.schedule.encode:
-        raise ConfigError(
-            "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "
-            "use --adversary.no-conditional or --schedule.encode above 0"
         )
 
 
@@ -156,16 +171,26 @@ def _check_number(config: Config, n: int) -> None:
         raise DataError(f"{config.source} has {n} images, fewer than a batch: use {remedy} or less")
 
 
-def model_spec(config: Config, size: int, channels: int) -> ModelSpec:
-    """What to build for images of `size` pixels and `channels` channels."""
-    n, latent = config.networks, config.latent
-    return ModelSpec(
-        size=size, channels=channels, n_classes=config.classes or 0, noise=latent.noise,
-        continuous=latent.continuous, q=n.q, conditional=config.adversary.conditional,
-        generator_width=n.generator_width, generator_hidden=n.generator_hidden,
-        discriminator_width=n.discriminator_width, discriminator_hidden=n.discriminator_hidden,
-        encoder_width=n.encoder_width, features=n.features, prior_floor=config.prior.floor,
-    )  # fmt: skip
+def build(config: Config, size: int, channels: int) -> ClassModel:
+    """The untrained model for images of `size` pixels and `channels` channels."""
+    n = config.networks
+    common: dict[str, Any] = {
+        "size": size, "channels": channels, "n_classes": config.classes or 0, "noise": config.latent.noise,
+        "continuous": config.latent.continuous, "features": n.features, "encoder_width": n.encoder_width,
+        "generator_width": n.generator_width, "generator_hidden": n.generator_hidden,
+    }  # fmt: skip
+    model: ClassModel
+    if config.model == "jointvae":
+        model = JointVAE(JointVAESpec(**common))
+    else:
+        model = ElasticInfoGAN(ModelSpec(
+            **common, q=n.q, conditional=config.adversary.conditional,
+            discriminator_width=n.discriminator_width, discriminator_hidden=n.discriminator_hidden,
+            prior_floor=config.prior.floor,
+        ))  # fmt: skip
+    if config.prior.shares is not None:
+        model.prior.assign(torch.tensor(config.prior.shares))
+    return model
 
 
 def setup(config: Config, images: NDArray[np.uint8]) -> State:
@@ -179,11 +204,12 @@ def setup(config: Config, images: NDArray[np.uint8]) -> State:
     fabric.launch()
     # The same weights everywhere, then other draws in each process.
     torch.manual_seed(config.seed)
-    model = ElasticInfoGAN(model_spec(config, images.shape[1], images.shape[3])).to(fabric.device)
+    model = build(config, images.shape[1], images.shape[3]).to(fabric.device)
     torch.manual_seed(config.seed + 7919 * fabric.global_rank)
     if config.networks.q == "encoder":
         model.encoder.eval()
-    return State(
+    kind: type[State] = VariationalState if config.model == "jointvae" else GameState
+    return kind(
         config=config,
         fabric=fabric,
         model=model,
@@ -191,17 +217,24 @@ def setup(config: Config, images: NDArray[np.uint8]) -> State:
         optimisers=make_optimisers(config, model, fabric.device.type),
         batches=ImageBatches(images, fabric.device),
         views=IdentityViews(**asdict(config.views)),
-        table=objectives.update_table(
-            config.networks.q,
-            q_trains_trunk=config.networks.q_trains_trunk,
-            learned_prior=config.prior.learned,
-            information_trains_q=config.information.trains_q,
-        ),
+        table=update_table(config),
     )
 
 
-def make_optimisers(config: Config, model: ElasticInfoGAN, device: str) -> dict[str, Adam]:
-    """Adam for D and its trunk, for G and the prior, and for Q.
+def update_table(config: Config) -> Mapping[str, frozenset[str]]:
+    """Loss term -> parameter groups that it updates, for the model of `config`."""
+    if config.model == "jointvae":
+        return objectives.VARIATIONAL_TABLE
+    return objectives.update_table(
+        config.networks.q,
+        q_trains_trunk=config.networks.q_trains_trunk,
+        learned_prior=config.prior.learned,
+        information_trains_q=config.information.trains_q,
+    )
+
+
+def make_optimisers(config: Config, model: ClassModel, device: str) -> dict[str, Adam]:
+    """Adam for D and its trunk, where there is one, for G and the prior, and for Q.
 
     The published code has one optimiser for G, Q's head and the prior; Adam treats every parameter by
     itself, so that two with the same settings do the same.
@@ -212,19 +245,19 @@ def make_optimisers(config: Config, model: ElasticInfoGAN, device: str) -> dict[
         names: tuple[str, ...], play: float, refine: float = 0.0, encode: float = 0.0
     ) -> dict[str, Any]:
         parameters = [p for name in names for p in model.group(name)]
-        return {"params": parameters, "lr": play, "play": play, "encode": encode, "refine": refine}
+        stages = {"play": play, "reconstruct": play, "encode": encode, "refine": refine}
+        return {"params": parameters, "lr": play, **stages}
 
     def adam(*groups: dict[str, Any], beta1: float) -> Adam:
         fused = rates.fused and device in ("cpu", "cuda", "mps")
         return Adam(groups, betas=(beta1, rates.beta2), fused=fused)
 
-    d = group(("trunk", "discriminator"), rates.discriminator_learning_rate)
     g = group(("generator",), rates.generator_learning_rate)
     p = group(("prior",), config.prior.learning_rate)
     before_play = rates.refine_learning_rate, rates.encode_learning_rate
     q = group(("encoder", "q_head"), rates.q_learning_rate, *before_play)
-    return {
-        "discriminator": adam(d, beta1=rates.beta1),
-        "generator": adam(g, p, beta1=rates.beta1),
-        "q": adam(q, beta1=rates.q_beta1),
-    }
+    optimisers = {"generator": adam(g, p, beta1=rates.beta1), "q": adam(q, beta1=rates.q_beta1)}
+    if "discriminator" in model.groups:
+        d = group(("trunk", "discriminator"), rates.discriminator_learning_rate)
+        optimisers["discriminator"] = adam(d, beta1=rates.beta1)
+    return optimisers

@@ -13,7 +13,7 @@ from elastic_infogan.core import objectives
 from elastic_infogan.core.model import Latent
 from elastic_infogan.core.objectives import learning
 from elastic_infogan.data.views import to_range
-from elastic_infogan.training.state import State
+from elastic_infogan.training.state import GameState, State
 
 __all__ = ["Batch", "encode", "play", "refine", "settle"]
 
@@ -46,7 +46,7 @@ def refine(state: State) -> None:
     state.meter.add(terms, len(batch))
 
 
-def play(state: State) -> None:
+def play(state: GameState) -> None:
     """The adversarial game: D's phase, then that of G, Q and the prior, on one batch of images.
 
     G runs once: D's phase sees its images without their graph, G's phase with it.
@@ -67,7 +67,7 @@ def play(state: State) -> None:
     state.meter.add(terms, len(batch))
 
 
-def discriminator_phase(state: State, batch: Batch, fake: Tensor, latent: Latent) -> dict[str, Tensor]:
+def discriminator_phase(state: GameState, batch: Batch, fake: Tensor, latent: Latent) -> dict[str, Tensor]:
     """D learns to tell real from generated; a conditional D is told Q's labels of the real ones."""
     code = latent.code.value.detach()
     real_code = torch.zeros_like(code)
@@ -82,7 +82,9 @@ def discriminator_phase(state: State, batch: Batch, fake: Tensor, latent: Latent
     return terms
 
 
-def generator_phase(state: State, players: frozenset[str], fake: Tensor, latent: Latent) -> dict[str, Tensor]:
+def generator_phase(
+    state: GameState, players: frozenset[str], fake: Tensor, latent: Latent
+) -> dict[str, Tensor]:
     """Gradients of G, Q and the prior from generated images; `players` are who learns."""
     with learning(state.model, players):
         with state.fabric.autocast():
@@ -158,6 +160,8 @@ def own_statistics(state: State) -> Iterator[None]:
 @torch.no_grad()
 def settle(state: State, batches: int = 32, batch: int = 256) -> None:
     """Give Q's encoder the running statistics of untouched real images, averaged over some batches."""
+    if not batch_norms(state):
+        return
     for layer in batch_norms(state):
         layer.reset_running_stats()
         layer.momentum = None  # a cumulative average

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.errors import TrainingError
 from elastic_infogan.training.run import Run, replacing
 
@@ -33,7 +33,7 @@ class Progress:
     """A moment of training.
 
     Arguments:
-        stage: `encode`, `refine` or `play`.
+        stage: `encode`, `refine` or `play`; JointVAE's is `reconstruct`.
         step: optimisation steps so far.
         fraction: of the budget used, 0 ... 1.
         seconds, seconds_left: of training time.
@@ -105,7 +105,7 @@ def grid(images: Tensor, columns: int) -> Image.Image:
     return Image.fromarray(array[..., 0] if channels == 1 else array)
 
 
-def save_samples(run: Run, model: ElasticInfoGAN, step: int, per_class: int = 16) -> None:
+def save_samples(run: Run, model: ClassModel, step: int, per_class: int = 16) -> None:
     """`samples/step-….png`: one row a class, always from the same noise, so that grids compare over time."""
     codes = torch.arange(model.n_classes).repeat_interleave(per_class)
     images = model.sample(codes, torch.Generator().manual_seed(0))

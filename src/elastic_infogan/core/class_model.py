@@ -1,0 +1,123 @@
+"""ClassModel: what every trained model answers, whichever method trained it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elastic_infogan.core.networks import QHead, QOutput
+from elastic_infogan.core.prior import ClassPrior
+
+__all__ = ["ClassModel", "Spec"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What the description of any model says; saved as `model.json`.
+
+    Arguments:
+        size, channels: of the images.
+        n_classes: K.
+        noise: dimensions of z.
+        continuous: number of continuous codes.
+        features: units of the layer below the class posterior.
+    """
+
+    size: int
+    channels: int
+    n_classes: int
+    noise: int
+    continuous: int
+    features: int
+
+
+class ClassModel(nn.Module, ABC):
+    """An encoder with a posterior over K classes, a generator that makes images of them, and their prior.
+
+    The continuous codes that `generate` takes are uniform on [-1, 1] in every model, so that whoever steers
+    them need not know which method trained it.
+    """
+
+    kind: ClassVar[str]
+    """the name of the method, as `--model` and `model.json` say it"""
+    spec_type: ClassVar[type[Spec]]
+    """what describes a model of this kind"""
+    groups: ClassVar[tuple[str, ...]]
+    """names of the parameter groups; every parameter is in exactly one"""
+
+    spec: Spec
+    prior: ClassPrior
+    generator: nn.Module
+    encoder: nn.Module
+    q_head: QHead
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    @property
+    def n_classes(self) -> int:
+        """K, the number of class codes."""
+        return self.spec.n_classes
+
+    def group(self, name: str) -> Iterator[nn.Parameter]:
+        """The parameters of one of `groups`."""
+        module: nn.Module = getattr(self, name)
+        return module.parameters()
+
+    @abstractmethod
+    def generate(self, noise: Tensor, code: Tensor, continuous: Tensor) -> Tensor:
+        """Images `(N, C, H, W)` in [-1, 1] from noise `(N, Z)`, codes `(N, K)` and continuous `(N, M)`."""
+
+    @abstractmethod
+    def recognise(self, images: Tensor) -> QOutput:
+        """The posterior of images `(N, C, H, W)` in [-1, 1]."""
+
+    @abstractmethod
+    def hidden(self, images: Tensor) -> Tensor:
+        """What the features are a layer away from, `(N, U)`, of uint8 images `(N, H, W, C)`, in eval mode.
+
+        Losses on the features pull the images of a class together; one layer earlier more of what tells
+        them apart is left (Chen et al., SimCLR, section 4.2).
+        """
+
+    def for_inference(self) -> ClassModel:
+        """This model in eval mode and without gradients."""
+        return self.eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Class probabilities `(N, K)` and features `(N, F)` of uint8 images `(N, H, W, C)`, in eval mode."""
+        output = self.recognise(self._as_read(images))
+        return output.logits.float().softmax(dim=1), output.features.float()
+
+    @torch.inference_mode()
+    def sample(self, codes: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Images uint8 `(N, H, W, C)` of the classes `codes` (N,).
+
+        Noise and continuous codes come from `generator`, a CPU generator, so that a seed gives the same
+        images on every device.
+        """
+        n, device = len(codes), self.prior.logits.device
+        noise = torch.randn(n, self.spec.noise, generator=generator).to(device)
+        continuous = torch.rand(n, self.spec.continuous, generator=generator).mul(2).sub(1).to(device)
+        code = F.one_hot(codes.to(device), self.n_classes).float()
+        images = self.generate(noise, code, continuous).float()
+        return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+    def _as_read(self, images: Tensor) -> Tensor:
+        """uint8 `(N, H, W, C)` as the networks read them: `(N, C, H, W)` in [-1, 1] on their device."""
+        pixels = images.to(self.prior.logits.device).permute(0, 3, 1, 2).to(torch.float32)
+        return pixels.div_(127.5).sub_(1.0).contiguous(memory_format=torch.channels_last)
+
+    def _convolve_channels_last(self) -> None:
+        """Keep the weights of convolutions in the memory order in which they are fastest."""
+        for parameter in self.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

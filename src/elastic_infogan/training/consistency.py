@@ -1,0 +1,81 @@
+"""Settings that contradict each other, each refused by its flag."""
+
+from __future__ import annotations
+
+import math
+
+from elastic_infogan.errors import ConfigError
+from elastic_infogan.training.config import Config, flatten
+
+__all__ = ["consistent"]
+
+SHARES_SUM_TO_ONE = 1e-3
+"""How far from one the shares may be together: they may have been rounded."""
+
+_JOINTVAE_HAS_NO = {
+    "latent.noise": 0,
+    "prior.learned": False,
+    "contrast.weight": 0.0,
+    "self_labelling.weight": 0.0,
+    "adversary.conditional": False,
+    "schedule.encode": 0.0,
+    "schedule.refine": 0.0,
+}
+"""Parts of the game that model jointvae lacks, and the value at which each is switched off."""
+
+
+def consistent(config: Config) -> None:
+    """Refuse a part that the model lacks, a D without its codes, and shares that are no class prior.
+
+    Raises:
+        ConfigError: the first contradiction, by its flag.
+    """
+    if config.model == "jointvae":
+        _check_jointvae(config)
+    else:
+        _check_game(config)
+    _check_shares(config)
+
+
+def _check_jointvae(config: Config) -> None:
+    flat = flatten(config)
+    for name, off in _JOINTVAE_HAS_NO.items():
+        if flat[name] != off:
+            raise ConfigError(f"{_flag(name)}: jointvae has no such part; start from --recipe jointvae")
+
+
+def _check_game(config: Config) -> None:
+    if config.networks.q == "trunk" and config.schedule.encode:
+        raise ConfigError("--networks.q trunk: Q has no encoder to train ahead; use --schedule.encode 0")
+    if config.adversary.conditional and not config.schedule.encode:
+        raise ConfigError(
+            "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "
+            "use --adversary.no-conditional or --schedule.encode above 0"
+        )
+
+
+def _check_shares(config: Config) -> None:
+    shares = config.prior.shares
+    if config.prior.start == "uniform":
+        if shares is not None:
+            raise ConfigError("--prior.shares: the prior starts uniform; add --prior.start shares")
+        return
+    if shares is None:
+        raise ConfigError("--prior.start shares: the shares are missing; give --prior.shares 0.1,0.2,…")
+    if len(shares) != config.classes:
+        raise ConfigError(
+            f"--prior.shares: there are {len(shares)} of them, and --classes is {config.classes}: "
+            "each class needs one"
+        )
+    if not all(0 <= share <= 1 for share in shares):
+        raise ConfigError(f"--prior.shares: a share is between 0 and 1, and one is {_culprit(shares):g}")
+    if abs(math.fsum(shares) - 1) > SHARES_SUM_TO_ONE:
+        raise ConfigError(f"--prior.shares are {math.fsum(shares):g} together; shares sum to 1")
+
+
+def _culprit(shares: tuple[float, ...]) -> float:
+    return next(share for share in shares if not 0 <= share <= 1)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
