@@ -154,6 +154,14 @@ def test_a_divergence_is_pulled_to_its_capacity_from_both_sides():
         assert (loss.item(), kl.grad.item()) == (1.0, slope)
 
 
+def test_the_gaussian_quantile_is_within_its_bound_of_the_exact_one():
+    uniform = torch.linspace(-0.9999, 0.9999, 1001, dtype=torch.float64)
+    exact = torch.distributions.Normal(0.0, 1.0).icdf((uniform + 1) / 2)
+    torch.testing.assert_close(functional.gaussian_quantile(uniform), exact, rtol=3e-3, atol=1e-9)
+    ends = functional.gaussian_quantile(torch.tensor([-1.0, 0.0, 1.0]))
+    assert ends.tolist() == pytest.approx([-3.89, 0, 3.89], abs=0.02)
+
+
 def test_gaussian_information_agrees_with_the_density():
     mean, log_variance, code = random(0, 5, 2), random(1, 5, 2), random(2, 5, 2)
     density = torch.distributions.Normal(mean, (0.5 * log_variance).exp())

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.evaluation.answers import Answers, ask
 from elastic_infogan.training.recipes import ELASTIC
-from elastic_infogan.training.state import model_spec
+from elastic_infogan.training.state import build
 
 PROBABILITIES = np.array(
     [[0.96, 0.03, 0.01], [0.5, 0.44, 0.06], [0.01, 0.99, 0.0], [0.97, 0.02, 0.01]], np.float32
@@ -61,7 +60,7 @@ def test_the_typical_are_near_the_middle_and_the_uncertain_improbable(answers):
 
 def test_answers_are_those_of_the_model_in_any_batching():
     torch.manual_seed(0)
-    model = ElasticInfoGAN(model_spec(replace(ELASTIC, classes=3), 8, 1))
+    model = build(replace(ELASTIC, classes=3), 8, 1)
     images = np.random.default_rng(0).integers(0, 256, (503, 8, 8, 1), dtype=np.uint8)
     found = ask(model, images)
     probabilities, features = model.eval().posterior(torch.from_numpy(images[500:]))

@@ -11,7 +11,7 @@ from elastic_infogan.data.images import ImageSet
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config
 
-__all__ = ["wants_labels", "with_true_shares"]
+__all__ = ["note_other_shares", "wants_labels", "with_true_shares"]
 
 ROUNDING = 0.005
 """How far given shares may be from the counted ones without a word."""
@@ -25,26 +25,29 @@ def wants_labels(config: Config) -> bool:
 def with_true_shares(config: Config, images: ImageSet) -> Config:
     """`config` with the share of each class among `images`, where its recipe wants shares and has none.
 
-    Shares that were given stay; where they are not those of the labels, which can be meant or left over
-    from another subset, a note says so.
-
     Raises:
         ConfigError: the recipe wants shares, and there are neither shares nor labels.
     """
-    if config.prior.start != "shares":
+    if not wants_labels(config):
         return config
-    given = config.prior.shares
     if images.labels is None:
-        if given is None:
-            raise ConfigError(
-                f"--recipe {config.recipe} wants the true shares, and {images.origin} has no labels: "
-                "give --labels, or --prior.shares 0.1,0.2,…"
-            )
-        return config
-    counts = np.bincount(images.labels, minlength=len(images.class_names))
-    counted = tuple((counts / counts.sum()).tolist())
-    if given is None:
-        return replace(config, prior=replace(config.prior, shares=counted))
+        raise ConfigError(
+            f"--recipe {config.recipe} wants the true shares, and {images.origin} has no labels: "
+            "give --labels, or --prior.shares 0.1,0.2,…"
+        )
+    return replace(config, prior=replace(config.prior, shares=_counted(images)))
+
+
+def note_other_shares(config: Config, images: ImageSet) -> None:
+    """Say that given shares are not those of the labels: they may be meant, or of another subset."""
+    given = config.prior.shares
+    if given is None or images.labels is None:
+        return
+    counted = _counted(images)
     if len(given) == len(counted) and np.abs(np.subtract(given, counted)).max() > ROUNDING:
         terminal.note(f"--prior.shares, used as given, are not those of the labels of {images.origin}")
-    return config
+
+
+def _counted(images: ImageSet) -> tuple[float, ...]:
+    counts = np.bincount(np.asarray(images.labels), minlength=len(images.class_names))
+    return tuple((counts / counts.sum()).tolist())

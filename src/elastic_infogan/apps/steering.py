@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.core.networks import fold_batch_norms
 
 __all__ = ["STEPS", "Wish", "directions", "steered"]
@@ -42,7 +43,7 @@ class Wish:
 
 
 @torch.inference_mode()
-def steered(model: ElasticInfoGAN, wish: Wish, axes: Tensor) -> NDArray[np.uint8]:
+def steered(model: ClassModel, wish: Wish, axes: Tensor) -> NDArray[np.uint8]:
     """Images uint8 `(N, H, W, C)`, or `(N · STEPS, H, W, C)` row by row for a mixture.
 
     Without a mixture and with nothing steered these are the images of `generate` with the same seed.
@@ -78,13 +79,14 @@ def _codes(n_classes: int, wish: Wish) -> Tensor:
 
 
 @torch.inference_mode()
-def directions(model: ElasticInfoGAN, most: int = 6) -> Tensor:
+def directions(model: ClassModel, most: int = 6) -> Tensor:
     """The unit vectors of z that move G's first layer most, `(min(most, Z), Z)`.
 
     With that layer's map z → W z, batch normalisation folded in, they are the first right singular vectors
     of W's columns for z: Shen and Zhou, "Closed-Form Factorization of Latent Semantics in GANs", CVPR 2021.
     """
-    folded = fold_batch_norms(nn.Sequential(*list(model.eval().generator.dense)[:2]))
+    dense = cast(nn.Sequential, model.eval().generator.dense)  # what every generator begins with
+    folded = fold_batch_norms(nn.Sequential(*list(dense)[:2]))
     weight = next(folded.parameters())[:, : model.spec.noise].float().cpu()
     _, vectors = torch.linalg.eigh(weight.T @ weight)  # in ascending order of their effect
     ordered: Tensor = vectors.flip(1).T[:most].contiguous()

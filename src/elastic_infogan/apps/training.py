@@ -14,7 +14,7 @@ from elastic_infogan.apps.diagnosis import diagnosed, say_findings
 from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.inputs import drawn, read
-from elastic_infogan.apps.oracle import wants_labels, with_true_shares
+from elastic_infogan.apps.oracle import note_other_shares, wants_labels, with_true_shares
 from elastic_infogan.data import imbalance
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import known_classes
@@ -51,6 +51,7 @@ def train(
     )
     config = with_true_shares(with_budget(replace(config, size=images.size[0]), len(images)), images)
     check(config, images.images)  # before anything is written, so that a mended command starts afresh
+    note_other_shares(config, images)
     if new:
         _move_aside(path)
     run = Run.create(path, config)

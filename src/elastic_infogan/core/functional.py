@@ -17,6 +17,7 @@ __all__ = [
     "categorical_mutual_information_loss",
     "gaussian_kl",
     "gaussian_mutual_information_loss",
+    "gaussian_quantile",
     "gumbel_softmax",
     "non_saturating_discriminator_loss",
     "non_saturating_generator_loss",
@@ -160,3 +161,20 @@ def capacity_loss(kl: Tensor, capacity: Tensor | float) -> Tensor:
     Dupont, JointVAE (NeurIPS 2018), section 3, after Burgess et al. (2018).
     """
     return (kl - capacity).abs()
+
+
+def gaussian_quantile(uniform: Tensor) -> Tensor:
+    """`sqrt(2) erfinv(u)`: numbers uniform on [-1, 1] become standard Gaussian ones, of the same shape.
+
+    Winitzki's closed form (2008), within 0.3 % of the quantile: unlike the exact function, what it is made
+    of can be exported as an ONNX graph. Cut at 3.9 standard deviations, where u is 0.9999.
+
+    Example:
+        >>> gaussian_quantile(torch.tensor([0.0, 0.6827, -0.9545]))
+        tensor([ 0.0000,  1.0002, -1.9990])
+    """
+    a = 0.147
+    bounded = uniform.clamp(-0.9999, 0.9999)
+    tail = torch.log1p(-bounded.square())
+    middle = 2 / (math.pi * a) + tail / 2
+    return math.sqrt(2) * bounded.sign() * ((middle.square() - tail / a).sqrt() - middle).clamp(min=0).sqrt()

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from elastic_infogan.core.class_model import ClassModel, Spec
+from elastic_infogan.core.functional import gaussian_quantile
 from elastic_infogan.core.networks import ImageShape, QHead, QOutput, stages
 from elastic_infogan.core.prior import ClassPrior
 
 __all__ = ["Decoder", "JointVAE", "JointVAESpec", "VariationalEncoder"]
-
-FURTHEST = 0.9999
-"""Continuous codes on [-1, 1] are cut here before they become Gaussian: 3.9 standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -131,5 +128,4 @@ class JointVAE(ClassModel):
 
     def generate(self, noise: Tensor, code: Tensor, continuous: Tensor) -> Tensor:
         """The mean image of a latent, in [-1, 1]; beside the two codes there is no noise to read."""
-        gaussian = math.sqrt(2) * torch.erfinv(continuous.clamp(-FURTHEST, FURTHEST))
-        return 2 * self.decode(code, gaussian).sigmoid() - 1
+        return 2 * self.decode(code, gaussian_quantile(continuous)).sigmoid() - 1
