@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.core.class_model import ClassModel
 
 __all__ = ["along_continuous", "between_classes", "within_class"]
 
 Pictures = NDArray[np.uint8]
 
 
-def within_class(model: ElasticInfoGAN, code: int, steps: int, seed: int = 0) -> Pictures:
+def within_class(model: ClassModel, code: int, steps: int, seed: int = 0) -> Pictures:
     """A walk of `steps` images from one noise vector to another, the class kept: `(steps, H, W, C)`.
 
     Along the great circle between both (White, Sampling generative networks, 2016): a straight line would
@@ -25,14 +25,14 @@ def within_class(model: ElasticInfoGAN, code: int, steps: int, seed: int = 0) ->
     return _render(model, _arc(start, end, steps), _one_hot(model, code).repeat(steps, 1))
 
 
-def between_classes(model: ElasticInfoGAN, first: int, second: int, steps: int, seed: int = 0) -> Pictures:
+def between_classes(model: ClassModel, first: int, second: int, steps: int, seed: int = 0) -> Pictures:
     """The noise kept, the code blended in a straight line from one class to another."""
     noise = _noise(model, 1, seed).repeat(steps, 1)
     blend = torch.linspace(0, 1, steps)[:, None]
     return _render(model, noise, torch.lerp(_one_hot(model, first), _one_hot(model, second), blend))
 
 
-def along_continuous(model: ElasticInfoGAN, code: int, axis: int, steps: int, seed: int = 0) -> Pictures:
+def along_continuous(model: ClassModel, code: int, axis: int, steps: int, seed: int = 0) -> Pictures:
     """Noise and class kept, one continuous code going from -1 to 1 and the others at 0."""
     continuous = torch.zeros(steps, model.spec.continuous)
     continuous[:, axis] = torch.linspace(-1, 1, steps)
@@ -48,16 +48,16 @@ def _arc(start: Tensor, end: Tensor, steps: int) -> Tensor:
     return (torch.sin((1 - along) * angle) * start + torch.sin(along * angle) * end) / torch.sin(angle)
 
 
-def _noise(model: ElasticInfoGAN, n: int, seed: int) -> Tensor:
+def _noise(model: ClassModel, n: int, seed: int) -> Tensor:
     return torch.randn(n, model.spec.noise, generator=torch.Generator().manual_seed(seed))
 
 
-def _one_hot(model: ElasticInfoGAN, code: int) -> Tensor:
+def _one_hot(model: ClassModel, code: int) -> Tensor:
     return F.one_hot(torch.tensor([code]), model.n_classes).float()
 
 
 @torch.inference_mode()
-def _render(model: ElasticInfoGAN, noise: Tensor, code: Tensor, continuous: Tensor | None = None) -> Pictures:
+def _render(model: ClassModel, noise: Tensor, code: Tensor, continuous: Tensor | None = None) -> Pictures:
     device = model.prior.logits.device
     rest = torch.zeros(len(noise), model.spec.continuous) if continuous is None else continuous
     images = model.eval().generate(noise.to(device), code.to(device), rest.to(device)).float()
