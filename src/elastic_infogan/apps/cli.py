@@ -13,6 +13,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from elastic_infogan import __version__
+from elastic_infogan.apps.benchmarking.verb import benchmark, trial
 from elastic_infogan.apps.flags import fill_from_recipe, in_panels
 from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.training.config import Config
@@ -34,6 +35,8 @@ app = App(
 app.register_install_completion_command(help="Complete verbs and flags in this shell, and exit.")
 data = App(name="data", help="Look at a source, pack it, or draw an imbalanced subset of it.", sort_key=9)
 app.command(data)
+app.command(benchmark, sort_key=8, usage="Usage: elastic-infogan benchmark [SOURCE] --out DIR [OPTIONS]")
+app.command(trial, show=False)
 in_panels(Config)
 
 
@@ -328,7 +331,7 @@ _LIMITS = {
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments ask for; the exit status. Faults of our own are raised, for a traceback."""
     try:
-        app(list(arguments), exit_on_error=False, print_error=False, result_action="return_none")
+        status = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -339,7 +342,7 @@ def run(arguments: Sequence[str]) -> int:
             raise
         print("elastic-infogan:", " ".join(line.split()), file=sys.stderr)
         return 2
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 def _line_about(error: Exception) -> str | None:

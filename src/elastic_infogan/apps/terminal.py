@@ -23,7 +23,7 @@ from elastic_infogan.data.images import SetAside
 if TYPE_CHECKING:  # it brings torch along, which looking at pictures does not need
     from elastic_infogan.training import telemetry
 
-__all__ = ["LISTED", "counted", "note", "out", "report_set_aside", "say", "training"]
+__all__ = ["LISTED", "counted", "note", "notes", "out", "report_set_aside", "say", "training"]
 
 LISTED = 20
 """files set aside that are named on the terminal before the rest is only counted"""
@@ -32,7 +32,7 @@ EVERY = 60.0
 """seconds between lines about training where the output is no terminal"""
 
 out = Console(markup=False, highlight=False, soft_wrap=True)
-_notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
@@ -42,7 +42,7 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """A line about the work, on standard error, so that the answer can be piped."""
-    _notes.print(_printable(text))
+    notes.print(_printable(text))
 
 
 def report_set_aside(origin: str, aside: Sequence[SetAside], limit: int | None = LISTED) -> None:
@@ -60,7 +60,7 @@ def report_set_aside(origin: str, aside: Sequence[SetAside], limit: int | None =
 def counted(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar that is told how much is done of how much; it appears with the first call."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_notes, transient=True, disable=not _notes.is_terminal) as progress:
+    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
         task = progress.add_task(what, total=None, visible=False)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
 
@@ -68,10 +68,10 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def training() -> Iterator[Callable[[telemetry.Progress], None]]:
     """A bar with stage, losses, images/s and time left; a line a minute where there is no terminal."""
-    if not _notes.is_terminal:
+    if not notes.is_terminal:
         yield _Lines()
         return
-    with _Clock(console=_notes) as clock:
+    with _Clock(console=notes) as clock:
         yield clock.report
 
 

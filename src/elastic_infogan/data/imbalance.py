@@ -22,6 +22,7 @@ __all__ = [
     "parse",
     "published_law_rows",
     "random_counts",
+    "rows",
 ]
 
 _FORMS = "random:SEED, longtail:RATIO:SEED, counts like 6300,1585,… or FILE.npy:ROW"
@@ -152,6 +153,15 @@ def published_law_rows(seed: int, n_rows: int = 50, largest: int = 6300, n_class
     """
     rows = [random_counts(np.random.default_rng(seed + i), largest, n_classes) for i in range(n_rows)]
     return np.stack(rows)
+
+
+def rows(path: Path) -> int:
+    """How many imbalances a file of counts holds.
+
+    Raises:
+        DataError: it cannot be read, or holds no counts.
+    """
+    return len(_read_table(path))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training.config import Config, flatten, from_toml, overlay, to_toml
 
-__all__ = ["Run", "read_tensors", "replacing", "with_budget", "write_tensors"]
+__all__ = ["CHANGEABLE", "Run", "read_tensors", "replacing", "with_budget", "write_tensors"]
 
 FORMAT = "elastic-infogan 1"
 """Written into every tensor file, so that a file of another program is told apart."""

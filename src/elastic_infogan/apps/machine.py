@@ -1,0 +1,52 @@
+"""This machine: cores and memory that a process may use, and how a result names it."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+__all__ = ["cores", "describe", "free_memory"]
+
+_LIMIT, _USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+
+
+def cores() -> int:
+    """Cores that this process may use, by affinity and by its container's quota."""
+    import joblib
+
+    return max(1, int(joblib.cpu_count()))
+
+
+def free_memory() -> int:
+    """Bytes that can be had without swapping, no more than a container's limit leaves."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    try:
+        return min(free, int(_LIMIT.read_text()) - int(_USED.read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return free
+
+
+def describe() -> dict[str, Any]:
+    """What a figure depends on besides code and settings."""
+    import torch
+
+    return {
+        "cpu": _cpu(),
+        "cores": cores(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

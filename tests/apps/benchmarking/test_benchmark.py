@@ -1,0 +1,139 @@
+"""A benchmark of real trials: killed and gone on with, with a trial that fails, and with wrong input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from elastic_infogan.apps.benchmarking import pool
+from elastic_infogan.apps.cli import run
+from elastic_infogan.data.sources import load
+
+SMALL = {"classes": "3", "batch": "16", "schedule.encode-batch": "16", "networks.features": "16"}
+BUDGET = ["--steps", "100", "--snapshots", "2", "--jobs", "1"]
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory):
+    """The digits 0, 1 and 2, forty of each."""
+    digits = load("digits")
+    chosen = np.concatenate([np.flatnonzero(digits.labels == k)[:40] for k in range(3)])
+    path = tmp_path_factory.mktemp("toys") / "toys.npz"
+    np.savez(path, images=digits.images[chosen], labels=digits.labels[chosen])
+    return str(path)
+
+
+def benchmark(toys, out, *more):
+    common = [
+        word for name, value in {**SMALL, "interval": "0.05"}.items() for word in ("--set", f"{name}={value}")
+    ]
+    return ["benchmark", toys, "--imbalances", "random:0", *common, "--out", str(out), *more]
+
+
+def lines(out):
+    return {row["name"]: row for row in map(json.loads, (out / "results.jsonl").read_text().splitlines())}
+
+
+def wait_for(file, process):
+    deadline = time.monotonic() + 240
+    while not file.exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_benchmark_killed_goes_on_and_ends_like_plain_training(toys, tmp_path, capsys):
+    out = tmp_path / "bench"
+    arguments = benchmark(toys, out, "--recipes", "infogan,elastic", *BUDGET)
+    first, second = (out / "trials" / f"{name}_random-0_0" for name in ("infogan", "elastic"))
+    command = [sys.executable, "-m", "elastic_infogan", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for(second / "run/checkpoint/state.safetensors", process)
+        finally:
+            process.kill()  # signal 9: nothing of the parent's own can put things in order
+    finished = (first / "result.json").read_bytes()
+    assert not (second / "result.json").exists()
+
+    assert run(arguments) == 0
+    assert (first / "result.json").read_bytes() == finished
+    assert not list(out.glob("trials/*/run/checkpoint"))
+    row = lines(out)["elastic"]
+    assert [point["step"] for point in row["curve"]] == [50, 100]
+    for name in ("table.md", "table.csv", "lost.csv", "nmi-against-time.png", "prior-against-truth.png"):
+        assert (out / name).stat().st_size
+    assert "Interrupted" in (second / "log.txt").read_text()  # by its parent's end, with its state saved
+
+    settings = [word for name, value in SMALL.items() for word in (f"--{name}", value)]
+    plain = tmp_path / "plain"
+    train = ["train", toys, "--recipe", "elastic", *settings, "--imbalance", "random:0", "--steps", "100"]
+    assert run([*train, "--out", str(plain)]) == 0
+    assert run(["evaluate", str(plain)]) == 0
+    alone = json.loads((plain / "metrics.json").read_text())
+    for key in ("accuracy", "generated_nmi", "ent", "prior_rmse", "count_matrix", "classes", "recall"):
+        assert row[key] == alone[key], key
+
+    capsys.readouterr()
+    assert run([*arguments[:-2], "--jobs", "2"]) == 0  # nothing left to do
+    assert (first / "result.json").read_bytes() == finished
+    said = capsys.readouterr()
+    assert "infogan" in said.out
+    assert "to do" not in said.err
+
+
+def test_a_trial_that_fails_is_recorded_and_the_others_go_on(toys, tmp_path, capsys):
+    wild = "wild:recipe=gumbel,optimiser.generator-learning-rate=1e30"
+    out = tmp_path / "bench"
+    arguments = benchmark(toys, out, "--recipes", "", "--variants", f"{wild};tame:recipe=gumbel")
+    assert run([*arguments, "--steps", "6", "--snapshots", "0", "--jobs", "2"]) == 1
+    found = lines(out)
+    assert "failed" not in found["tame"]
+    assert found["tame"]["curve"][-1]["step"] == 6
+    assert "became" in found["wild"]["failed"]
+    assert found["wild"]["settings"]["optimiser.generator_learning_rate"] == 1e30
+    assert "1 of 2 trials failed" in capsys.readouterr().err
+    assert found["wild"]["failed"] in (out / "table.md").read_text()
+
+
+def test_what_cannot_be_benchmarked_is_one_line(toys, tmp_path, fails):
+    out = tmp_path / "bench"
+    assert "random:x" in fails(*benchmark(toys, out, imbalances="random:x"))
+    assert "exclude each other" in fails(*benchmark(toys, out, "--steps", "5", "--minutes", "1"))
+    assert "--jobs 0" in fails(*benchmark(toys, out, "--jobs", "0"))
+    np.save(tmp_path / "x.npy", np.zeros((9, 8, 8), np.uint8))
+    assert "no labels" in fails(*benchmark(str(tmp_path / "x.npy"), out, "--steps", "5"))
+    assert "--set classes=K" in fails("benchmark", toys, "--steps", "5", "--out", out)
+    assert not (out / "trials").exists()
+
+
+def test_a_folder_with_another_budget_is_left_alone(toys, tmp_path, fails):
+    out = tmp_path / "bench"
+    out.mkdir()
+    asked = {"source": toys, "budget": {"minutes": None, "steps": 9, "images": None}, "fidelity": False}
+    (out / "benchmark.json").write_text(json.dumps(asked))
+    line = fails(*benchmark(toys, out, "--steps", "5"))
+    assert "budget" in line
+    assert "another --out" in line
+
+
+@pytest.mark.parametrize(
+    ("wanted", "trials", "memory", "expected"),
+    [
+        (None, 9, 1e12, 4),
+        (None, 3, 1e12, 3),
+        (None, 9, 3.5e9, 2),
+        (None, 9, 1e8, 1),
+        (7, 9, 1e8, 7),
+        (7, 2, 1e8, 2),
+    ],
+)
+def test_as_many_at_once_as_cores_and_memory_bear(wanted, trials, memory, expected, monkeypatch):
+    monkeypatch.setattr(pool.machine, "cores", lambda: 4)
+    monkeypatch.setattr(pool.machine, "free_memory", lambda: int(memory))
+    assert pool.how_many(wanted, trials, 10_000_000, "cpu") == expected
+    assert pool.how_many(None, trials, 10_000_000, "cuda") == 1
