@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from elastic_infogan.apps.benchmarking import pool
 from elastic_infogan.apps.cli import run
@@ -28,11 +29,11 @@ def toys(tmp_path_factory):
     return str(path)
 
 
-def benchmark(toys, out, *more):
+def benchmark(toys, out, *more, imbalances="random:0"):
     common = [
         word for name, value in {**SMALL, "interval": "0.05"}.items() for word in ("--set", f"{name}={value}")
     ]
-    return ["benchmark", toys, "--imbalances", "random:0", *common, "--out", str(out), *more]
+    return ["benchmark", toys, "--imbalances", imbalances, *common, "--out", str(out), *more]
 
 
 def lines(out):
@@ -47,6 +48,16 @@ def wait_for(file, process):
         time.sleep(0.02)
 
 
+@pytest.fixture
+def threads_of_a_lone_trial():
+    """As many threads as a trial has, so that sums are rounded alike."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(pool.machine.cores())
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads_of_a_lone_trial")
 def test_a_benchmark_killed_goes_on_and_ends_like_plain_training(toys, tmp_path, capsys):
     out = tmp_path / "bench"
     arguments = benchmark(toys, out, "--recipes", "infogan,elastic", *BUDGET)
