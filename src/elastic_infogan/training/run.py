@@ -211,12 +211,14 @@ class Run:
         return model.for_inference().to(device)
 
 
-def _described(told: dict[str, Any]) -> ClassModel:
+def _described(told: Any) -> ClassModel:
     """The untrained model that `model.json` tells of.
 
     Raises:
         ValueError, TypeError: it tells of no model that is known here.
     """
+    if not isinstance(told, dict):
+        raise TypeError("it holds no table of names and values")
     kind = told.get("model", ElasticInfoGAN.kind)  # the only one there was when it went without saying
     if kind not in MODELS:
         raise ValueError(f"its model is {kind!r}; {' and '.join(MODELS)} are known to this version")
