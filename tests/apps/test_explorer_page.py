@@ -192,7 +192,8 @@ def test_everything_has_a_name_and_fits_the_screen(page, width):
 
 NAMELESS = """[...document.querySelectorAll("a, button, input, select, img")].filter((item) =>
     item.checkVisibility() && !item.getAttribute("aria-label") && !item.textContent.trim()
-    && !item.labels?.length && item.alt === undefined && !item.querySelector("img[alt]:not([alt=''])")).map((item) => item.outerHTML)"""
+    && !item.labels?.length && item.alt === undefined
+    && !item.querySelector("img[alt]:not([alt=''])")).map((item) => item.outerHTML)"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
