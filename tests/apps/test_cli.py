@@ -92,6 +92,20 @@ def test_a_dry_run_prints_everything_and_writes_nothing(capsys, tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_says_what_was_chosen_why_and_with_which_flag_to_change_it(capsys):
+    assert run(["train", "digits", "--dry-run", "--batch", "32"]) == 0
+    screen = capsys.readouterr().err
+    for row in (r"size +8×8 pixels .*--size", r"views +digits .*--views.preset", r"batch +32 images +given"):
+        assert re.search(row, screen)
+
+
+def test_a_preset_brings_its_own_ranges_and_a_flag_wins_over_it(capsys):
+    arguments = ("--recipe", "paper", "--views.preset", "faces", "--views.rotate", "3")
+    text = resolved(capsys, *arguments)
+    for line in ('preset = "faces"', "rotate = 3.0", "zoom = 0.15", "mirror = true"):
+        assert f"\n{line}\n" in text
+
+
 def test_a_flag_wins_over_the_file_and_the_file_over_the_recipe(capsys, tmp_path):
     file = tmp_path / "mine.toml"
     lines = [

@@ -5,7 +5,14 @@ import torch
 from kornia.geometry.transform import warp_perspective
 from kornia.morphology import dilation, erosion
 
-from elastic_infogan.data.views import IdentityViews, affine_matrices, to_range, vary_thickness, warp
+from elastic_infogan.data.views import (
+    IdentityViews,
+    affine_matrices,
+    crop_matrices,
+    to_range,
+    vary_thickness,
+    warp,
+)
 
 SETTINGS = {
     "digits": {"rotate": 15, "zoom": 0.2, "translate": 0.1, "shear": 20, "stretch": 0.2, "thickness": 1.0},
@@ -92,3 +99,22 @@ def test_views_follow_the_seed():
     torch.manual_seed(1)
     assert torch.equal(views(images), once)
     assert not torch.equal(views(images), once)
+
+
+def test_a_crop_shows_a_square_inside_the_image():
+    maps = crop_matrices(64, 28, torch.device("cpu"), 0.7)
+    corners = torch.tensor([[0.0, 0.0, 1.0], [27.0, 27.0, 1.0]]).T
+    found = (maps @ corners)[:, :2]
+    assert found.min() >= -1e-4
+    assert found.max() <= 27 + 1e-4
+    area = torch.linalg.det(maps[:, :2, :2])
+    assert area.min() >= 0.3 - 1e-4
+    assert area.min() < 0.5 < area.max()
+
+
+def test_thickness_reaches_farther_in_larger_images():
+    dot = torch.zeros(64, 1, 64, 64, dtype=torch.uint8)
+    dot[:, :, 32, 32] = 255
+    reached = vary_thickness(dot, 1.0).amax(0)[0] > 0
+    assert reached.nonzero().amin(0).tolist() == [30, 30]
+    assert reached.nonzero().amax(0).tolist() == [34, 34]

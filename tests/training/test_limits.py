@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from elastic_infogan.errors import ConfigError
+from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config, flatten, overlay
 from elastic_infogan.training.limits import LIMITS, within_limits
 from elastic_infogan.training.recipes import RECIPES
@@ -16,9 +18,12 @@ def test_every_recipe_is_within_the_limits(recipe):
 
 
 def test_every_limit_is_of_a_setting_and_every_number_has_one():
-    numbers = {name for name, value in flatten(Config()).items() if type(value) in (int, float)}
-    elsewhere = {name for name in numbers if name.startswith("views.") or name.endswith("learning_rate")}
-    assert numbers - elsewhere == LIMITS.keys() - {"classes", "minutes", "steps"}
+    images = np.zeros((4, 28, 28, 1), np.uint8)
+    settled = choose(Config(classes=2, steps=1, minutes=1.0), images)
+    numbers = {name for name, value in flatten(settled).items() if type(value) in (int, float)}
+    by_name = {name for name in numbers if name.startswith("views.") or name.endswith("learning_rate")}
+    assert LIMITS.keys() <= numbers
+    assert numbers - by_name - LIMITS.keys() == {"size"}  # which the images have to fit
 
 
 @pytest.mark.parametrize(

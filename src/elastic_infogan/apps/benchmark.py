@@ -118,7 +118,7 @@ def _resolved(trial: Trial, sources: dict[Key, ImageSet]) -> Trial:
                 f"--imbalances draws by class, and {images.origin} has no labels: --set labels=FILE"
             )
         n = int(imbalance.counts(spec, np.bincount(images.labels)).sum())
-    return replace(trial, config=with_budget(trial.config, n))
+    return replace(trial, config=with_budget(replace(trial.config, size=images.size[0]), n))
 
 
 def _ask(folder: BenchmarkFolder, trials: Sequence[Trial], options: Options, image_bytes: int) -> list[Trial]:

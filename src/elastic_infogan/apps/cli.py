@@ -70,7 +70,7 @@ def train(
     new:
         Start afresh; a run that is there is moved aside to OUT.1, OUT.2 and so on.
     dry_run:
-        Print the resolved configuration and write nothing.
+        Print what was chosen for these images and why, and the resolved configuration; make no run folder.
     tensorboard:
         Also write losses, prior and sample grids to RUN/tensorboard. Needs the extra tracking.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -12,7 +12,7 @@ from cyclopts import App, Argument, ArgumentCollection, Group, Parameter, Token
 
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.files import why_not_read
-from elastic_infogan.training.config import Config, flatten, from_toml, overlay
+from elastic_infogan.training.config import Config, Views, flatten, from_toml, overlay
 from elastic_infogan.training.recipes import named
 
 __all__ = ["fill_from_recipe", "in_panels"]
@@ -60,10 +60,16 @@ def _resolved(given: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     else:
         name = given.get("--recipe", file.get("recipe", Config().recipe))
         base, origin = named(name), f"recipe {name}"
+    if "--views.preset" in given or "views.preset" in file:
+        base = replace(base, views=Views())  # another preset brings its own ranges
     if file:
         origin = given["--config"]
-        base = overlay(base, file, origin)
+        base = overlay(base, _without_ranges(file) if "--views.preset" in given else file, origin)
     return origin, flatten(base)
+
+
+def _without_ranges(file: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in file.items() if not key.startswith("views.")}
 
 
 def _refuse_contradictions(given: Mapping[str, str]) -> None:

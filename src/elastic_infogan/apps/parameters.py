@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from elastic_infogan.errors import ConfigError, DataError
+from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config, flatten, overlay
 from elastic_infogan.training.recipes import named
-from elastic_infogan.training.run import with_budget
 
 __all__ = ["as_value_errors", "config_from", "parameters_from"]
 
@@ -30,7 +30,9 @@ _DATA = ("source", "labels", "imbalance")
 
 
 def config_from(parameters: Mapping[str, Any], source: str, images: NDArray[Any]) -> Config:
-    """Every setting for training on `images` (N, H, W, C); no batch is larger than their number.
+    """Every setting for training on `images` (N, H, W, C); what is left open is chosen from them.
+
+    No batch is larger than their number, whatever the recipe: scikit-learn fits small arrays too.
 
     Raises:
         ConfigError: there is no such recipe or setting, or a value is of the wrong type.
@@ -41,15 +43,17 @@ def config_from(parameters: Mapping[str, Any], source: str, images: NDArray[Any]
     values = {**parameters, "n_classes": operator.index(parameters["n_classes"]), "random_state": int(seed)}
     changes = {key: values[name] for key, name in _PARAMETERS.items() if values[name] is not None}
     changes |= {**(parameters["settings"] or {}), "source": source}
-    config = overlay(named(parameters["recipe"]), changes, "settings")
+    config = choose(overlay(named(parameters["recipe"]), changes, "settings"), images)
     n = len(images)
-    schedule = replace(config.schedule, encode_batch=min(config.schedule.encode_batch, n))
-    config = replace(config, size=images.shape[1], batch=min(config.batch, n), schedule=schedule)
-    return with_budget(config, n)
+    schedule = replace(config.schedule, encode_batch=min(config.schedule.encode_batch or n, n))
+    return replace(config, batch=min(config.batch or n, n), schedule=schedule)
 
 
 def parameters_from(config: Config) -> dict[str, Any]:
-    """The parameters that give `config`; `settings` holds what differs from the recipe."""
+    """The parameters that give `config`; `settings` holds what differs from the recipe.
+
+    That includes what was chosen from the images, so that fitting once more, on others, chooses alike.
+    """
     flat, base = flatten(config), flatten(named(config.recipe))
     parameters = {name: flat.pop(key) for key, name in _PARAMETERS.items()}
     others = {key: value for key, value in flat.items() if key not in _DATA and value != base[key]}

@@ -23,7 +23,7 @@ from elastic_infogan.data.images import SetAside
 if TYPE_CHECKING:  # it brings torch along, which looking at pictures does not need
     from elastic_infogan.training import telemetry
 
-__all__ = ["LISTED", "counted", "note", "notes", "out", "report_set_aside", "say", "training"]
+__all__ = ["LISTED", "counted", "note", "notes", "out", "report_set_aside", "say", "show", "training"]
 
 LISTED = 20
 """files set aside that are named on the terminal before the rest is only counted"""
@@ -43,6 +43,11 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """A line about the work, on standard error, so that the answer can be piped."""
     notes.print(_printable(text))
+
+
+def show(table: RenderableType) -> None:
+    """A table about the work, on standard error."""
+    notes.print(table)
 
 
 def report_set_aside(origin: str, aside: Sequence[SetAside], limit: int | None = LISTED) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from elastic_infogan.apps import terminal
+from elastic_infogan.apps import plan, terminal
 from elastic_infogan.apps.diagnosis import diagnosed, say_findings
 from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.gallery import Gallery
@@ -21,9 +21,10 @@ from elastic_infogan.data.sources import known_classes
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.evaluation.answers import ask
 from elastic_infogan.training import loop
+from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config, to_toml
 from elastic_infogan.training.limits import within_limits
-from elastic_infogan.training.run import Run, with_budget
+from elastic_infogan.training.run import Run
 from elastic_infogan.training.state import check
 from elastic_infogan.training.telemetry import Progress
 
@@ -41,20 +42,21 @@ def train(
     """
     if tensorboard:
         need("--tensorboard", "tracking", "tensorboard")
-    config = _settled(config)
-    path = _run_folder(config, out, resume)
-    if dry_run:
-        terminal.say(to_toml(config).rstrip())
-        return
-    images = drawn(
-        read(config.source, size=config.size, labels=_labels_before_training(config)), config.imbalance
-    )
-    config = with_true_shares(with_budget(replace(config, size=images.size[0]), len(images)), images)
+    asked = _settled(config)
+    path = _run_folder(asked, out, resume)
+    images = _images(asked)
+    config = with_true_shares(choose(asked, images.images), images)
     check(config, images.images)  # before anything is written, so that a mended command starts afresh
     note_other_shares(config, images)
+    if dry_run:
+        plan.show(asked, config, images)
+        terminal.say(to_toml(config).rstrip())
+        return
     if new:
         _move_aside(path)
     run = Run.create(path, config)
+    if not run.checkpoint.exists():  # a run that goes on has made its choices
+        plan.show(asked, config, images)
     try:
         with (
             terminal.training() as progress,
@@ -62,11 +64,15 @@ def train(
         ):
             loop.train(config, images.images, run, told)  # pixels and nothing else: labels end here
     except (KeyboardInterrupt, loop.Interrupted) as stop:
-        again = shlex.join(["elastic-infogan", "train", config.source, "--out", str(path)])
-        terminal.note(f"Interrupted; what was learned so far is kept. To go on: {again}")
+        _say_how_to_go_on(config, path)
         raise KeyboardInterrupt from stop
     _diagnose(run, images)
     terminal.say(f"Trained: {path}. Next: elastic-infogan report {path}")
+
+
+def _say_how_to_go_on(config: Config, path: Path) -> None:
+    again = shlex.join(["elastic-infogan", "train", config.source, "--out", str(path)])
+    terminal.note(f"Interrupted; what was learned so far is kept. To go on: {again}")
 
 
 @contextmanager
@@ -106,9 +112,14 @@ def _settled(config: Config) -> Config:
     return replace(config, classes=classes)
 
 
-def _labels_before_training(config: Config) -> str | None:
-    """The labels' file, only where an imbalance is drawn by it or an oracle's shares are counted in it."""
-    return config.labels if config.imbalance is not None or wants_labels(config) else None
+def _images(config: Config) -> ImageSet:
+    """The images to train on.
+
+    The labels' file is read only where an imbalance is drawn by it or an oracle's shares are counted in it.
+    """
+    labels = config.labels if config.imbalance is not None or wants_labels(config) else None
+    images = read(config.source, size=config.size, channels=config.channels, labels=labels)
+    return drawn(images, config.imbalance)
 
 
 def _run_folder(config: Config, out: Path | None, resume: bool) -> Path:

@@ -6,11 +6,20 @@ import math
 
 import torch
 import torch.nn.functional as F
-from kornia.enhance import adjust_brightness, adjust_contrast, adjust_saturation
 from kornia.geometry.transform import get_affine_matrix2d
 from torch import Tensor
 
-__all__ = ["IdentityViews", "affine_matrices", "to_range", "vary_thickness", "warp"]
+from elastic_infogan.data.colours import recolour
+
+__all__ = [
+    "IdentityViews",
+    "affine_matrices",
+    "crop_matrices",
+    "mirror_matrices",
+    "to_range",
+    "vary_thickness",
+    "warp",
+]
 
 
 def to_range(images: Tensor) -> Tensor:
@@ -54,6 +63,29 @@ def affine_matrices(
     )
 
 
+def crop_matrices(n: int, size: int, device: torch.device, crop: float) -> Tensor:
+    """`n` maps onto random squares inside the image, in pixels `(n, 3, 3)`: a random resized crop.
+
+    Arguments:
+        size: side of the square image in pixels.
+        crop: largest fraction of the area that is cut away.
+    """
+    side = torch.empty(n, device=device).uniform_(1 - crop, 1).sqrt()
+    maps = torch.eye(3, device=device).repeat(n, 1, 1)
+    maps[:, :2, :2] *= side[:, None, None]
+    maps[:, :2, 2] = torch.rand(n, 2, device=device) * ((1 - side) * (size - 1))[:, None]
+    return maps
+
+
+def mirror_matrices(n: int, size: int, device: torch.device) -> Tensor:
+    """`n` maps in pixels `(n, 3, 3)` of which about half exchange left and right."""
+    maps = torch.eye(3, device=device).repeat(n, 1, 1)
+    flip = torch.rand(n, device=device) < 0.5
+    maps[flip, 0, 0] = -1.0
+    maps[flip, 0, 2] = size - 1.0
+    return maps
+
+
 def warp(images: Tensor, matrices: Tensor) -> Tensor:
     """Images `(n, C, H, W)` looked up through projective maps in pixels `(n, 3, 3)`, edges repeated.
 
@@ -82,7 +114,9 @@ def _dilate(images: Tensor) -> Tensor:
 
 
 def vary_thickness(images: Tensor, strength: float) -> Tensor:
-    """Blend each image with its 3x3 maximum or minimum, so that stroke width is no longer the same.
+    """Blend each image with its local maximum or minimum, so that stroke width is no longer the same.
+
+    The neighbourhood is 3x3 pixels up to a side of 55, and grows by two for every further 28.
 
     Arguments:
         images: uint8 `(N, C, H, W)`.
@@ -95,8 +129,10 @@ def vary_thickness(images: Tensor, strength: float) -> Tensor:
     amount = torch.empty(n, 1, 1, 1, device=images.device).uniform_(0, strength)
     # A negative is the image whose maximum is the minimum: one filter serves both directions.
     flip = torch.randint(0, 2, (n, 1, 1, 1), device=images.device, dtype=torch.uint8) * 255
-    filtered = _dilate(images ^ flip) ^ flip
-    return torch.lerp(images.float(), filtered.float(), amount)
+    filtered = images ^ flip
+    for _ in range(max(1, images.shape[-1] // 28)):
+        filtered = _dilate(filtered)
+    return torch.lerp(images.float(), (filtered ^ flip).float(), amount)
 
 
 class IdentityViews:
@@ -106,9 +142,12 @@ class IdentityViews:
         rotate, shear: degrees either way.
         zoom, stretch: relative size and ratio of width to height, either way.
         translate, corners: fraction of the image; `corners` moves each corner by itself (perspective).
-        thickness: largest blend with the 3x3 maximum or minimum.
-        mirror: flip left and right at random.
+        thickness: largest blend with the local maximum or minimum, see `vary_thickness`.
+        crop: largest fraction of the area cut away by a random resized crop.
+        mirror: exchange left and right at random.
         colour: largest relative change of brightness, contrast and (three channels) saturation.
+        hue: largest turn of the colour circle (three channels).
+        greyscale: probability of losing all colour (three channels).
     """
 
     def __init__(
@@ -121,8 +160,11 @@ class IdentityViews:
         stretch: float = 0.0,
         corners: float = 0.0,
         thickness: float = 0.0,
+        crop: float = 0.0,
         mirror: bool = False,
         colour: float = 0.0,
+        hue: float = 0.0,
+        greyscale: float = 0.0,
     ) -> None:
         self.affine = {
             "rotate": rotate,
@@ -131,30 +173,22 @@ class IdentityViews:
             "shear": shear,
             "stretch": stretch,
         }
-        self.corners, self.thickness, self.mirror, self.colour = corners, thickness, mirror, colour
+        self.corners, self.thickness, self.crop, self.mirror = corners, thickness, crop, mirror
+        self.colours = {"colour": colour, "hue": hue, "greyscale": greyscale}
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """A random view of each image: uint8 `(N, C, H, W)` to float32 in [-1, 1] of the same shape."""
         views = vary_thickness(images, self.thickness) if self.thickness else images.float()
-        views = self._warp(views / 127.5 - 1)
-        if self.mirror:
-            flip = torch.rand(len(views), 1, 1, 1, device=views.device) < 0.5
-            views = torch.where(flip, views.flip(3), views)
-        return self._recolour(views) if self.colour else views
+        views = warp(views.div_(127.5).sub_(1.0), self._maps(len(images), images.shape[-1], images.device))
+        return recolour(views, **self.colours) if any(self.colours.values()) else views
 
-    def _warp(self, images: Tensor) -> Tensor:
-        n, size = len(images), images.shape[-1]
-        maps = affine_matrices(n, size, images.device, **self.affine)
+    def _maps(self, n: int, size: int, device: torch.device) -> Tensor:
+        """From places in the views to places in the images, `(n, 3, 3)`: everything that moves pixels."""
+        maps = affine_matrices(n, size, device, **self.affine)
         if self.corners:
             # Small entries in the last row displace corners; their unit is 1 / pixel.
-            maps[:, 2, :2] += torch.empty(n, 2, device=images.device).uniform_(-1, 1) * (self.corners / size)
-        return warp(images, maps)
-
-    def _recolour(self, images: Tensor) -> Tensor:
-        n, pixels = len(images), (images + 1) / 2
-        brightness, contrast, saturation = (_uniform(n, self.colour, images.device) for _ in range(3))
-        pixels = adjust_contrast(adjust_brightness(pixels, brightness), 1 + contrast)
-        if images.shape[1] == 3:
-            pixels = adjust_saturation(pixels, 1 + saturation)
-        return pixels * 2 - 1
+            maps[:, 2, :2] += torch.empty(n, 2, device=device).uniform_(-1, 1) * (self.corners / size)
+        if self.crop:
+            maps = crop_matrices(n, size, device, self.crop) @ maps
+        return maps @ mirror_matrices(n, size, device) if self.mirror else maps

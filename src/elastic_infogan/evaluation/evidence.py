@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from elastic_infogan.evaluation.answers import Answers, ask
 from elastic_infogan.evaluation.groups import TwoGroups, two_groups
 from elastic_infogan.training.config import Config, Views
 from elastic_infogan.training.joining import links, nearest
+from elastic_infogan.training.presets import ranges
 
 __all__ = ["Evidence", "affinity", "game_losses", "gather", "spread_of", "view_changes"]
 
@@ -90,7 +91,7 @@ def gather(
         groups=two_groups(model, images, answers),
         links=affinity(answers),
         view_changes=view_changes(model, np.array(images[some]), answers.codes[some], config.views),
-        views={name: value for name, value in asdict(config.views).items() if value},
+        views={name: value for name, value in ranges(config.views).items() if value},
         variety=_variety(images, answers, flat),
         copies=_copies(flat),
         recognised=asked.reshape(model.n_classes, GENERATED, -1).mean(axis=1).astype(np.float64),
@@ -123,7 +124,7 @@ def view_changes(
         codes: their classes, `(n,)`.
         views: as trained with; first all kinds of change together, then each kind alone.
     """
-    settings = {name: value for name, value in asdict(views).items() if value}
+    settings = {name: value for name, value in ranges(views).items() if value}
     kinds = {"all": settings} | {name: {name: value} for name, value in settings.items()}
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     with torch.random.fork_rng():

@@ -52,16 +52,16 @@ class Networks:
     """what Q reads: the discriminator's trunk, or an encoder of its own that D never shapes"""
     q_trains_trunk: bool = False
     """with q = trunk: let MI and NT-Xent train the trunk too (the paper's formula; its code did not)"""
-    generator_width: int = 32
-    """channels of the generator's last hidden layer; doubled at each halving of the resolution"""
+    generator_width: int | None = None
+    """channels of the generator's last hidden layer, doubled at each halving; by the size when left out"""
     generator_hidden: int = 0
     """units of a hidden layer between latent and first feature map; 0 leaves it out"""
-    discriminator_width: int = 32
-    """channels of the discriminator's first layer; doubled at each halving of the resolution"""
+    discriminator_width: int | None = None
+    """channels of the discriminator's first layer, doubled at each halving; by the size when left out"""
     discriminator_hidden: int = 0
     """units of the hidden layer after D's convolutions; 0 leaves it out"""
-    encoder_width: int = 16
-    """channels of Q's own encoder's first layer"""
+    encoder_width: int | None = None
+    """channels of Q's own encoder's first layer, doubled at each halving; by the size when left out"""
     features: int = 128
     """units of Q's penultimate layer, on which NT-Xent acts"""
 
@@ -184,34 +184,42 @@ class Schedule:
     """NT-Xent alone trains Q's encoder; 0 starts with the game"""
     refine: float = 0.15
     """NT-Xent and self-labelling train Q, whose head and the prior came from a mixture on the features"""
-    encode_batch: int = 128
-    """images in a step before the game"""
+    encode_batch: int | None = None
+    """images in a step before the game; 128 when left out, or all where there are fewer"""
     q_interval: int = 8
     """adversarial steps between two in which real images train Q"""
 
 
 @dataclass(frozen=True)
 class Views:
-    """Identity-preserving transformations: ranges of uniform draws."""
+    """Identity-preserving transformations: ranges of uniform draws, from the preset where left out."""
 
-    rotate: float = 15.0
+    preset: Literal["auto", "digits", "objects", "faces", "natural"] = "auto"
+    """digits and letters, things on a plain background, faces, photographs; auto asks the pixels"""
+    rotate: float | None = None
     """degrees either way"""
-    zoom: float = 0.25
+    zoom: float | None = None
     """relative size either way"""
-    translate: float = 0.1
+    translate: float | None = None
     """fraction of the image either way"""
-    shear: float = 25.0
+    shear: float | None = None
     """degrees of slant either way"""
-    stretch: float = 0.25
+    stretch: float | None = None
     """relative change of the ratio of width to height either way"""
-    corners: float = 0.0
+    corners: float | None = None
     """displacement of each corner, as a fraction of the image"""
-    thickness: float = 1.0
-    """largest blend with the 3x3 maximum- or minimum-filtered image; 0 leaves stroke width alone"""
-    mirror: bool = False
-    """flip left and right at random; never for digits and letters"""
-    colour: float = 0.0
+    thickness: float | None = None
+    """largest blend with the local maximum or minimum; 0 leaves stroke width alone"""
+    crop: float | None = None
+    """largest fraction of the area that a random resized crop cuts away"""
+    mirror: bool | None = None
+    """exchange left and right at random; never for digits and letters"""
+    colour: float | None = None
     """strength of brightness, contrast and saturation changes"""
+    hue: float | None = None
+    """largest turn of the colour circle either way, in turns"""
+    greyscale: float | None = None
+    """probability of losing all colour"""
 
 
 @dataclass(frozen=True)
@@ -234,6 +242,8 @@ class Config:
     """budget as optimisation steps: the same seed then gives the same weights"""
     size: int | None = None
     """side of the square images in pixels; chosen from the data when left out"""
+    channels: int | None = None
+    """1 for grey, 3 for colour; chosen from the data when left out"""
     labels: str | None = None
     """CSV file `image,label`; read by evaluate and the oracle recipes, never by training"""
     imbalance: str | None = None
@@ -246,8 +256,8 @@ class Config:
     """processes on this machine, one a device"""
     nodes: int = 1
     """machines"""
-    batch: int = 64
-    """images in an adversarial step, over all devices"""
+    batch: int | None = None
+    """images in an adversarial step, over all devices; 64 when left out, or all where there are fewer"""
     interval: float = 15.0
     """seconds between lines of stats.jsonl, and four times that between sample grids and checkpoints"""
     snapshots: int = 0

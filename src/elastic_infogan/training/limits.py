@@ -48,10 +48,13 @@ LIMITS: Mapping[str, Limit] = {
     **dict.fromkeys(("contrast.weight", "self_labelling.weight"), _NOT_NEGATIVE),
     **dict.fromkeys(("information.weight", "information.continuous_weight"), _NOT_NEGATIVE),
     **dict.fromkeys(("prior.posterior_rate", "prior.floor", "optimiser.decay", "adversary.ema"), _FRACTION),
-    **dict.fromkeys(("schedule.encode", "schedule.refine"), _FRACTION),
+    **dict.fromkeys(("schedule.encode", "schedule.refine", "views.greyscale"), _FRACTION),
     "variational.weight": _NOT_NEGATIVE,
     **dict.fromkeys(("variational.capacity_class", "variational.capacity_continuous"), _NOT_NEGATIVE),
     "variational.growth": _FRACTION,
+    "channels": Limit(1, 3),
+    "views.crop": Limit(0, 0.95),
+    "views.colour": _FRACTION,
     **dict.fromkeys(("optimiser.beta1", "optimiser.q_beta1", "optimiser.beta2"), _DECAY),
 }
 """Learning rates and the ranges of views, of which there are many, are not negative; see `_limit_of`."""
@@ -80,6 +83,5 @@ def within_limits(config: Config) -> None:
 
 
 def _limit_of(name: str) -> Limit | None:
-    if name.endswith("learning_rate") or name.startswith("views."):
-        return _NOT_NEGATIVE
-    return LIMITS.get(name)
+    others = _NOT_NEGATIVE if name.endswith("learning_rate") or name.startswith("views.") else None
+    return LIMITS.get(name, others)

@@ -73,6 +73,7 @@ PAPER = Config(
     self_labelling=SelfLabelling(weight=0.0),
     schedule=Schedule(encode=0.0, refine=0.0, q_interval=1),
     views=Views(
+        preset="digits",
         rotate=20.0,
         zoom=0.1,
         translate=0.0,

@@ -132,7 +132,8 @@ class Run:
     def _resume(cls, path: Path, config: Config) -> Run:
         there, wanted = flatten(cls.open(path).config), flatten(config)
         for name, value in there.items():
-            if name not in CHANGEABLE and wanted[name] != value:
+            settled = value not in (None, "auto")  # what was left open may have been chosen since
+            if name not in CHANGEABLE and settled and wanted[name] != value:
                 raise ConfigError(
                     f"{path} was started with {name} = {value!r}, not {wanted[name]!r}: "
                     "use --new to start afresh, or --out for another folder"
@@ -242,7 +243,13 @@ def _step_of(line: str) -> int:
 
 
 def with_budget(config: Config, n_images: int) -> Config:
-    """`config` with a budget: ten minutes, less for sets of under 40,000 images, unless it names one."""
+    """`config` with a budget, unless it names one: a minute for 4,000 images, from half a minute to ten.
+
+    Both grow with larger images: the time for an image with their pixels beyond 28x28, the most with their
+    side beyond 32 pixels.
+    """
     if config.minutes is not None or config.steps is not None:
         return config
-    return replace(config, minutes=round(min(10.0, max(0.5, n_images / 4000)), 2))
+    size = config.size or 0
+    minutes = n_images / 4000 * max(1, (size / 28) ** 2)
+    return replace(config, minutes=round(min(10 * max(1, size / 32), max(0.5, minutes)), 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,12 @@ from elastic_infogan.core.networks import stages
 from elastic_infogan.data.batches import ImageBatches
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.errors import ConfigError, DataError
+from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config
 from elastic_infogan.training.consistency import consistent
 from elastic_infogan.training.hardware import choose_device, make_fabric
 from elastic_infogan.training.limits import within_limits
+from elastic_infogan.training.presets import ranges
 from elastic_infogan.training.telemetry import Meter
 
 __all__ = ["GameState", "State", "VariationalState", "build", "check", "make_optimisers", "setup"]
@@ -166,7 +168,7 @@ def _check_number(config: Config, n: int) -> None:
     batches = {"--batch": config.batch}
     if config.schedule.encode:
         batches["--schedule.encode-batch"] = config.schedule.encode_batch
-    if too_large := [f"{flag} {n}" for flag, batch in batches.items() if batch > n]:
+    if too_large := [f"{flag} {n}" for flag, batch in batches.items() if (batch or 0) > n]:
         remedy = " and ".join(too_large)
         raise DataError(f"{config.source} has {n} images, fewer than a batch: use {remedy} or less")
 
@@ -176,8 +178,8 @@ def build(config: Config, size: int, channels: int) -> ClassModel:
     n = config.networks
     common: dict[str, Any] = {
         "size": size, "channels": channels, "n_classes": config.classes or 0, "noise": config.latent.noise,
-        "continuous": config.latent.continuous, "features": n.features, "encoder_width": n.encoder_width,
-        "generator_width": n.generator_width, "generator_hidden": n.generator_hidden,
+        "continuous": config.latent.continuous, "features": n.features, "encoder_width": n.encoder_width or 0,
+        "generator_width": n.generator_width or 0, "generator_hidden": n.generator_hidden,
     }  # fmt: skip
     model: ClassModel
     if config.model == "jointvae":
@@ -185,7 +187,7 @@ def build(config: Config, size: int, channels: int) -> ClassModel:
     else:
         model = ElasticInfoGAN(ModelSpec(
             **common, q=n.q, conditional=config.adversary.conditional,
-            discriminator_width=n.discriminator_width, discriminator_hidden=n.discriminator_hidden,
+            discriminator_width=n.discriminator_width or 0, discriminator_hidden=n.discriminator_hidden,
             prior_floor=config.prior.floor,
         ))  # fmt: skip
     if config.prior.shares is not None:
@@ -196,9 +198,12 @@ def build(config: Config, size: int, channels: int) -> ClassModel:
 def setup(config: Config, images: NDArray[np.uint8]) -> State:
     """Networks, optimisers and images on their device, for images uint8 `(N, H, W, C)`.
 
+    What `config` leaves open is chosen from the images.
+
     Raises:
         ConfigError, DataError: see `check`.
     """
+    config = choose(config, images)
     check(config, images)
     fabric = make_fabric(config)
     fabric.launch()
@@ -216,7 +221,7 @@ def setup(config: Config, images: NDArray[np.uint8]) -> State:
         average=copy.deepcopy(model.generator).requires_grad_(False),
         optimisers=make_optimisers(config, model, fabric.device.type),
         batches=ImageBatches(images, fabric.device),
-        views=IdentityViews(**asdict(config.views)),
+        views=IdentityViews(**ranges(config.views)),
         table=update_table(config),
     )
 

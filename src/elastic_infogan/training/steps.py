@@ -93,9 +93,9 @@ def generator_phase(
     return terms
 
 
-def draw(state: State, batch: int) -> Batch:
-    """This process's part of a random batch of `batch` images."""
-    indices = state.batches.draw(batch // state.fabric.world_size)
+def draw(state: State, batch: int | None) -> Batch:
+    """This process's part of a random batch of `batch` images, which a resolved configuration states."""
+    indices = state.batches.draw((batch or 0) // state.fabric.world_size)
     labels = None if state.labels is None else state.labels[indices].to(state.fabric.device)
     return Batch(state.batches.gather(indices), labels)
 

@@ -13,6 +13,7 @@ from typing import Any
 from elastic_infogan.apps.benchmarking.systems import System
 from elastic_infogan.data import imbalance
 from elastic_infogan.errors import ConfigError
+from elastic_infogan.training.choices import BATCH, ENCODE_BATCH
 from elastic_infogan.training.config import Config
 from elastic_infogan.training.limits import within_limits
 
@@ -66,7 +67,8 @@ def steps_for(images: int, config: Config) -> int:
     71
     """
     before = config.schedule.encode + config.schedule.refine
-    per_step = before * config.schedule.encode_batch + (1 - before) * config.batch
+    batch, encode_batch = config.batch or BATCH, config.schedule.encode_batch or ENCODE_BATCH
+    per_step = before * encode_batch + (1 - before) * batch
     return max(1, round(images / per_step))
 
 

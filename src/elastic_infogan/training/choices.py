@@ -1,0 +1,49 @@
+"""What a configuration leaves open is chosen from the images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elastic_infogan.data.kinds import recognise
+from elastic_infogan.training.config import Config, flatten, overlay
+from elastic_infogan.training.presets import filled
+from elastic_infogan.training.run import with_budget
+
+__all__ = ["BATCH", "ENCODE_BATCH", "choose"]
+
+WIDTHS = {32: (32, 32, 16), 64: (16, 16, 8), 128: (8, 8, 8)}
+"""channels of G's last, D's first and the encoder's first layer for images up to so many pixels; each halving
+doubles them, so that the smallest feature maps keep at least 128"""
+
+BATCH, ENCODE_BATCH = 64, 128
+"""images in a step of the game, and in one before it"""
+
+
+def choose(config: Config, images: NDArray[np.uint8]) -> Config:
+    """Settle size, channels, views, networks, batches and budget for `images` (N, H, W, C).
+
+    What `config` says stays; to choose once more changes nothing.
+    """
+    views = config.views
+    if views.preset == "auto":
+        views = replace(views, preset=recognise(images).sort)
+    size, channels = images.shape[1], images.shape[3]
+    flat = flatten(config)
+    left_open = {k: v for k, v in _by_size_and_number(size, len(images)).items() if flat[k] is None}
+    config = replace(config, size=size, channels=channels, views=filled(views))
+    return with_budget(overlay(config, left_open, "images"), len(images))
+
+
+def _by_size_and_number(size: int, n: int) -> dict[str, Any]:
+    generator, discriminator, encoder = WIDTHS[min((s for s in WIDTHS if s >= size), default=max(WIDTHS))]
+    return {
+        "networks.generator_width": generator,
+        "networks.discriminator_width": discriminator,
+        "networks.encoder_width": encoder,
+        "batch": min(BATCH, n),
+        "schedule.encode_batch": min(ENCODE_BATCH, n),
+    }
