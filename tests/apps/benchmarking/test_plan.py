@@ -11,6 +11,7 @@ from elastic_infogan.apps.benchmarking.plan import Budget, expand, numbers, plan
 from elastic_infogan.apps.benchmarking.systems import systems
 from elastic_infogan.errors import ConfigError, DataError
 from elastic_infogan.training.config import Config
+from elastic_infogan.training.choices import BATCH, ENCODE_BATCH
 from elastic_infogan.training.recipes import named
 
 BASE = Config(source="digits", classes=10)
@@ -108,7 +109,8 @@ def test_a_budget_in_images_is_the_same_number_of_images_for_every_batch():
         config = named(name)
         steps, schedule = steps_for(100_000, config), config.schedule
         before = round((schedule.encode + schedule.refine) * steps)
-        drawn = before * schedule.encode_batch + (steps - before) * config.batch
+        batch, encode_batch = config.batch or BATCH, schedule.encode_batch or ENCODE_BATCH
+        drawn = before * encode_batch + (steps - before) * batch
         assert drawn == pytest.approx(100_000, rel=0.01)
     assert planned("paper", budget=Budget(images=6400))[0].config.steps == 100
 
