@@ -10,8 +10,8 @@ import pytest
 from elastic_infogan.apps.benchmarking.plan import Budget, expand, numbers, plan, steps_for
 from elastic_infogan.apps.benchmarking.systems import systems
 from elastic_infogan.errors import ConfigError, DataError
-from elastic_infogan.training.config import Config
 from elastic_infogan.training.choices import BATCH, ENCODE_BATCH
+from elastic_infogan.training.config import Config
 from elastic_infogan.training.recipes import named
 
 BASE = Config(source="digits", classes=10)
