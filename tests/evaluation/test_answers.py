@@ -60,7 +60,8 @@ def test_the_typical_are_near_the_middle_and_the_uncertain_improbable(answers):
 
 def test_answers_are_those_of_the_model_in_any_batching():
     torch.manual_seed(0)
-    model = build(replace(ELASTIC, classes=3), 8, 1)
+    small = replace(ELASTIC.networks, generator_width=4, discriminator_width=4, encoder_width=4)
+    model = build(replace(ELASTIC, classes=3, networks=small), 8, 1)
     images = np.random.default_rng(0).integers(0, 256, (503, 8, 8, 1), dtype=np.uint8)
     found = ask(model, images)
     probabilities, features = model.eval().posterior(torch.from_numpy(images[500:]))

@@ -111,14 +111,22 @@ def classes_of(features: Tensor, n_classes: int, seed: int, pixels: Tensor | Non
     look_alike = None if pixels is None else nearest(pixels, NEIGHBOURS)
     found = []
     for start in range(STARTS):
-        means = KMeans(small, n_init=1, random_state=seed + start, max_iter=60)
-        clusters = means.fit_predict(exact).astype(np.int64)
+        clusters = _small_clusters(exact, small, seed + start)
         joined = join(links(alike, clusters, small), n_classes)
         classes = joined.classes
         if look_alike is not None and _trusted(look_alike, classes[clusters]):
             classes = reattach(joined, links(look_alike, clusters, small))
         found.append(classes[clusters])
     return most_agreed(found)
+
+
+def _small_clusters(features: NDArray[np.float64], number: int, seed: int) -> NDArray[np.int64]:
+    """Cluster of each of `features` (N, F); fewer than `number` are filled where images repeat."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = KMeans(number, n_init=1, random_state=seed, max_iter=60).fit(features)
+    clusters: NDArray[np.int64] = fitted.labels_.astype(np.int64)
+    return clusters
 
 
 def _trusted(look_alike: Tensor, classes: NDArray[np.int64]) -> bool:
