@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config, Views, flatten, from_toml, overlay, to_toml
 from elastic_infogan.training.presets import PRESETS
 from elastic_infogan.training.recipes import PAPER
-from elastic_infogan.training.state import setup
+from elastic_infogan.training.state import build, setup
 from elastic_infogan.training.steps import play
 
 
@@ -24,6 +25,12 @@ def test_nothing_is_left_open_and_choosing_again_changes_nothing(digits):
     assert chosen.views == PRESETS["digits"]
     assert choose(chosen, digits) == chosen
     assert overlay(Config(), from_toml(to_toml(chosen), "file"), "file") == chosen
+
+
+def test_a_model_of_a_configuration_that_is_still_open_is_refused_by_name():
+    with pytest.raises(ConfigError, match=r"^classes and .*encoder_width must be set"):
+        build(Config(), 28, 1)
+    assert build(choose(Config(classes=3), noise()), 28, 1).n_classes == 3
 
 
 def test_what_is_given_stays():

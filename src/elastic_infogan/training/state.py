@@ -23,7 +23,7 @@ from elastic_infogan.data.batches import ImageBatches
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.errors import ConfigError, DataError
 from elastic_infogan.training.choices import choose
-from elastic_infogan.training.config import Config
+from elastic_infogan.training.config import Config, flatten
 from elastic_infogan.training.consistency import consistent
 from elastic_infogan.training.hardware import choose_device, make_fabric
 from elastic_infogan.training.limits import within_limits
@@ -174,21 +174,32 @@ def _check_number(config: Config, n: int) -> None:
 
 
 def build(config: Config, size: int, channels: int) -> ClassModel:
-    """The untrained model for images of `size` pixels and `channels` channels."""
+    """The untrained model for images of `size` pixels and `channels` channels.
+
+    Raises:
+        ConfigError: a number that the networks need is still open; `choose` settles it for given images.
+    """
     n = config.networks
+    needed = ("classes", "networks.generator_width", "networks.discriminator_width", "networks.encoder_width")
+    given: dict[str, Any] = {name: flatten(config)[name] for name in needed}
+    if still_open := [name for name, value in given.items() if value is None]:
+        raise ConfigError(
+            f"{' and '.join(still_open)} must be set before a model can be built: "
+            "set them, or let training.choices.choose fit them to the images"
+        )
     common: dict[str, Any] = {
-        "size": size, "channels": channels, "n_classes": config.classes or 0, "noise": config.latent.noise,
-        "continuous": config.latent.continuous, "features": n.features, "encoder_width": n.encoder_width or 0,
-        "generator_width": n.generator_width or 0, "generator_hidden": n.generator_hidden,
+        "size": size, "channels": channels, "n_classes": config.classes, "noise": config.latent.noise,
+        "continuous": config.latent.continuous, "features": n.features, "encoder_width": n.encoder_width,
+        "generator_width": n.generator_width, "generator_hidden": n.generator_hidden,
     }  # fmt: skip
     model: ClassModel
     if config.model == "jointvae":
         model = JointVAE(JointVAESpec(**common))
     else:
         model = ElasticInfoGAN(ModelSpec(
-            **common, q=n.q, conditional=config.adversary.conditional,
-            discriminator_width=n.discriminator_width or 0, discriminator_hidden=n.discriminator_hidden,
-            prior_floor=config.prior.floor,
+            **common, q=n.q, conditional=config.adversary.conditional, prior_floor=config.prior.floor,
+            discriminator_width=given["networks.discriminator_width"],
+            discriminator_hidden=n.discriminator_hidden,
         ))  # fmt: skip
     if config.prior.shares is not None:
         model.prior.assign(torch.tensor(config.prior.shares))
