@@ -145,6 +145,26 @@ def test_it_holds_the_diagnosis(reported, trained):
         assert finding["do"].split(" --")[0] in reported.words
 
 
+def test_names_and_merges_of_the_explorer_are_those_of_the_page(digits_run, tmp_path):
+    assert run(["assign", str(digits_run), "digits", "--out", str(tmp_path / "before.csv")]) == 0
+    counts = np.bincount(np.loadtxt(tmp_path / "before.csv", delimiter=",", skiprows=1)[:, 1].astype(int))
+    one, other = sorted(np.argsort(-counts)[:2].tolist())  # 30 steps leave some classes empty
+    names = {"names": {str(one): "round <ones>"}, "merged": [[one, other]]}
+    (digits_run / "names.json").write_text(json.dumps(names))
+    assert run(["assign", str(digits_run), "digits", "--out", str(tmp_path / "after.csv")]) == 0
+    assert run(["report", str(digits_run), "digits"]) == 0
+    page = page_of(digits_run)
+    count = (tmp_path / "after.csv").read_text().count(",round <ones>\n")
+    assert f"round <ones> {count:,} images" in page.words
+    assert f"class {one} together with {other}" in page.words
+    ids = {attributes["id"] for attributes in page.all("article")}
+    assert f"class-{one}" in ids
+    assert f"class-{other}" not in ids
+    header = next(attributes for attributes in page.all("img") if "most typical" in attributes["alt"])
+    assert header["alt"].endswith("images of round <ones>")  # the most common class comes first
+    assert sum(th["scope"] == "col" for th in page.all("th")) == 4 + 9  # shares, and confusion of nine
+
+
 def test_without_scores_it_says_how_to_get_them(digits_run):
     assert run(["report", str(digits_run)]) == 0
     page = page_of(digits_run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +54,12 @@ class Gallery:
         """The at most `n` least certain images of a class, `(M, H, W, C)`."""
         return self.at(self.answers.uncertain(code, n))
 
-    def generated(self, code: int, n: int, seed: int = 0) -> NDArray[np.uint8]:
-        """`n` new images of a class, `(n, H, W, C)`; classes share their noise, so that columns compare."""
-        return pictures_of(self.model, np.full(n, code, np.int64), seed)
+    def generated(self, codes: int | Sequence[int], n: int, seed: int = 0) -> NDArray[np.uint8]:
+        """`n` new images of a class, or of several in turn, `(n, H, W, C)`.
+
+        Classes share their noise, so that columns compare.
+        """
+        return pictures_of(self.model, np.resize(np.array(codes, np.int64), n), seed)
 
 
 def open_gallery(path: Path, source: str | None = None, device: str = "auto") -> Gallery:

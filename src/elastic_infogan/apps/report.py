@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from elastic_infogan.apps import report_classes, report_training, terminal
 from elastic_infogan.apps.diagnosis import diagnosed
 from elastic_infogan.apps.gallery import open_gallery
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import written_whole
 from elastic_infogan.training.run import Run
 
@@ -39,7 +40,8 @@ def _of_the_model(path: Path, source: str | None, device: str) -> dict[str, Any]
     """What is shown of the model and of the images that it knows."""
     gallery = open_gallery(path, source, device)
     findings = [finding.as_json() for finding in diagnosed(gallery)]
-    return {"findings": findings, "verdict": _verdict(findings), **report_classes.content(gallery)}
+    names = ClassNames.of(gallery.run, gallery.model.n_classes)
+    return {"findings": findings, "verdict": _verdict(findings), **report_classes.content(gallery, names)}
 
 
 def _verdict(findings: list[dict[str, Any]]) -> str:

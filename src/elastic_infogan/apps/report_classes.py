@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from elastic_infogan.apps.gallery import Gallery
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.pictures import data_uri, sprite
 from elastic_infogan.apps.traversals import along_continuous, between_classes, within_class
 from elastic_infogan.evaluation.doctor import CHECKS
@@ -30,23 +32,44 @@ LARGEST = 64
 Pictures = NDArray[np.uint8]
 
 
-def content(gallery: Gallery) -> dict[str, Any]:
-    """All that the template needs about the model and its images."""
-    answers = gallery.answers
-    order = np.argsort(-answers.counts, kind="stable").tolist()
+@dataclass(frozen=True)
+class Counted:
+    """A gallery whose answers count merged classes as one, under the lowest number among them."""
+
+    gallery: Gallery
+    names: ClassNames
+
+    @property
+    def prior(self) -> NDArray[np.float64]:
+        """The learned share of each class, `(K,)`, that of merged ones added up."""
+        prior: NDArray[np.float64] = self.names.merge_probabilities(self.gallery.prior[None])[0]
+        return prior
+
+    def merged_with(self, code: int) -> list[int]:
+        """The other classes that count as `code`."""
+        return [other for other in self.names.members(code) if other != code]
+
+
+def content(gallery: Gallery, names: ClassNames) -> dict[str, Any]:
+    """All that the template needs about the model and its images, by the names and merges of a person."""
+    probabilities = names.merge_probabilities(gallery.answers.probabilities)
+    answers = replace(gallery.answers, probabilities=probabilities)
+    counted = Counted(replace(gallery, answers=answers), names)
+    leads = [group[0] for group in names.groups()]
+    order = sorted(leads, key=lambda k: -answers.counts[k])
     walked = [k for k in order if answers.counts[k]][:WALKED]
     return {
         "images": len(answers),
         "origin": gallery.images.origin,
         "size": gallery.images.size,
-        "n_classes": answers.n_classes,
+        "n_classes": len(order),
         "used": int((answers.counts > 0).sum()),
         "walked": len(walked),
-        "classes": [_card(gallery, k) for k in order],
-        "scale": float(max(answers.interval[1].max(), gallery.prior.max(), 1e-9)),
-        "walks": _walks(gallery, walked),
+        "classes": [_card(counted, k) for k in order],
+        "scale": float(max(answers.interval[1].max(), counted.prior.max(), 1e-9)),
+        "walks": _walks(counted, walked),
         "confusion": [[float(answers.confusion[i, j]) for j in order] for i in order],
-        "order": order,
+        "renamed": bool(names),
         "checks": CHECKS,
     }
 
@@ -69,37 +92,46 @@ def strip(images: Pictures, columns: int, said: str) -> dict[str, Any]:
     }
 
 
-def _card(gallery: Gallery, code: int) -> dict[str, Any]:
-    answers = gallery.answers
+def _card(counted: Counted, code: int) -> dict[str, Any]:
+    answers, names = counted.gallery.answers, counted.names
     low, high = answers.interval
-    generated = gallery.generated(code, EACH)
+    made = counted.gallery.generated(names.members(code), EACH)
     card: dict[str, Any] = {
         "code": code,
+        "name": names.name(code),
+        "title": names.title(code),
+        "merged_with": counted.merged_with(code),
         "count": int(answers.counts[code]),
         "share": float(answers.shares[code]),
         "low": float(low[code]),
         "high": float(high[code]),
-        "prior": float(gallery.prior[code]),
-        "generated": strip(generated, EACH // 2, f"{EACH} generated images of class {code}"),
+        "prior": float(counted.prior[code]),
+        "generated": strip(made, EACH // 2, f"{EACH} generated images of {_said(names, code)}"),
     }
-    return card | (_real(gallery, code) if card["count"] else {})
+    return card | (_real(counted, code) if card["count"] else {})
 
 
-def _real(gallery: Gallery, code: int) -> dict[str, Any]:
+def _real(counted: Counted, code: int) -> dict[str, Any]:
+    gallery, names = counted.gallery, counted.names
     answers = gallery.answers
     typical, unsure = gallery.typical(code, EACH), answers.uncertain(code, EACH)
     probabilities = answers.probabilities[unsure, code]
     rivals = answers.probabilities[unsure].copy()
     rivals[:, code] = 0
-    said = f"{len(unsure)} least certain images of class {code}"
+    whose = _said(names, code)
     return {
         "first": strip(typical[:6], 6, ""),
-        "typical": strip(typical, EACH // 2, f"{len(typical)} most typical images of class {code}"),
-        "uncertain": strip(gallery.at(unsure), EACH // 2, said),
+        "typical": strip(typical, EACH // 2, f"{len(typical)} most typical images of {whose}"),
+        "uncertain": strip(gallery.at(unsure), EACH // 2, f"{len(unsure)} least certain images of {whose}"),
         "unsure_from": float(probabilities.min()),
         "unsure_to": float(probabilities.max()),
-        "rivals": _most_frequent(rivals.argmax(axis=1)),
+        "rivals": [_said(names, rival) for rival in _most_frequent(rivals.argmax(axis=1))],
     }
+
+
+def _said(names: ClassNames, code: int) -> str:
+    """A class in the middle of a sentence: its name, or `class 3`."""
+    return names.name(code) or f"class {code}"
 
 
 def _most_frequent(codes: NDArray[np.int64]) -> list[int]:
@@ -107,16 +139,20 @@ def _most_frequent(codes: NDArray[np.int64]) -> list[int]:
     return [int(value) for value in values[np.argsort(-counts, kind="stable")][:3]]
 
 
-def _walks(gallery: Gallery, codes: Sequence[int]) -> list[dict[str, Any]]:
+def _walks(counted: Counted, codes: Sequence[int]) -> list[dict[str, Any]]:
     """Kinds of walks, each with a title, what to look for, and rows of pictures."""
-    model = gallery.model
+    model, names = counted.gallery.model, counted.names
+    said = {k: _said(names, k) for k in codes}
     within = [
-        (f"Class {k}", strip(within_class(model, k, STEPS), STEPS, f"walk through the noise in class {k}"))
+        (names.title(k), strip(within_class(model, k, STEPS), STEPS, f"walk through the noise in {said[k]}"))
         for k in codes
     ]
     pairs = list(zip(codes, [*codes[1:], *codes[:1]], strict=True)) if len(codes) > 1 else []
     between = [
-        (f"{i} → {j}", strip(between_classes(model, i, j, STEPS), STEPS, f"walk from class {i} to class {j}"))
+        (
+            f"{names.name(i) or i} → {names.name(j) or j}",
+            strip(between_classes(model, i, j, STEPS), STEPS, f"walk from {said[i]} to {said[j]}"),
+        )
         for i, j in pairs
     ]
     walks = [
@@ -131,21 +167,18 @@ def _walks(gallery: Gallery, codes: Sequence[int]) -> list[dict[str, Any]]:
             "rows": between,
         },
     ]
-    return [walk for walk in [*walks, *_continuous(gallery, codes)] if walk["rows"]]
+    return [walk for walk in [*walks, *_continuous(counted, codes)] if walk["rows"]]
 
 
-def _continuous(gallery: Gallery, codes: Sequence[int]) -> list[dict[str, Any]]:
-    model = gallery.model
+def _continuous(counted: Counted, codes: Sequence[int]) -> list[dict[str, Any]]:
+    model, names = counted.gallery.model, counted.names
     return [
         {
             "title": f"Along continuous code {axis}",
             "about": "The code goes from −1 to 1, noise and class stay.",
             "rows": [
-                (
-                    f"Class {k}",
-                    strip(along_continuous(model, k, axis, STEPS), STEPS, f"code {axis} in class {k}"),
-                )
-                for k in codes[:4]
+                (names.title(k), strip(along_continuous(model, k, axis, STEPS), STEPS, said))
+                for k, said in ((k, f"code {axis} in {_said(names, k)}") for k in codes[:4])
             ],
         }
         for axis in range(model.spec.continuous)
