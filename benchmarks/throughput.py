@@ -25,8 +25,8 @@ from plain import Networks, PlainStep
 from elastic_infogan.data.sources import load
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.training import steps
-from elastic_infogan.training.config import flatten
 from elastic_infogan.training.hardware import choose_precision
+from elastic_infogan.training.presets import filled, ranges
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.state import setup
 
@@ -48,7 +48,7 @@ def product() -> tuple[Callable[[], object], dict[str, str]]:
 def plain() -> tuple[Callable[[], object], dict[str, str]]:
     """The plain step, and what it computes in."""
     networks = Networks()
-    views = IdentityViews(**flatten(named("paper").views))
+    views = IdentityViews(**ranges(filled(named("paper").views)))
     step = PlainStep(networks, load("mnist").images, views, BATCH)
     return step, {"precision": "32-true", "layout": layout(networks)}
 
@@ -89,6 +89,7 @@ class Side:
             target=serve, args=(make, torch.get_num_threads(), theirs), daemon=True
         )
         self.process.start()
+        theirs.close()  # so that a child that fails ends the wait for it
         self.facts = self.pipe.recv()
 
     def rate(self, n: int) -> float:

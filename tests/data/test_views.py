@@ -9,6 +9,7 @@ from elastic_infogan.data.views import (
     IdentityViews,
     affine_matrices,
     crop_matrices,
+    deformations,
     to_range,
     vary_thickness,
     warp,
@@ -118,3 +119,21 @@ def test_thickness_reaches_farther_in_larger_images():
     reached = vary_thickness(dot, 1.0).amax(0)[0] > 0
     assert reached.nonzero().amin(0).tolist() == [30, 30]
     assert reached.nonzero().amax(0).tolist() == [34, 34]
+
+
+def test_deformations_have_the_asked_spread_at_control_points_and_are_smooth_between():
+    torch.manual_seed(0)
+    moved = deformations(2000, 28, torch.device("cpu"), 0.05)
+    assert moved.shape == (2000, 2, 28, 28)
+    assert moved[..., ::9, ::9].std(0).mean() == pytest.approx(0.05 * 28, rel=0.05)  # 4 x 4 points, 9 apart
+    step = (moved[..., 1:] - moved[..., :-1]).abs().mean()
+    assert step < 0.2 * moved.abs().mean()
+
+
+def test_displacements_are_in_pixels_across_then_down():
+    images = torch.arange(16.0).view(1, 1, 4, 4)
+    right, down = torch.zeros(2, 1, 2, 4, 4)
+    right[:, 0], down[:, 1] = 1.0, 1.0
+    still = torch.eye(3)[None]
+    assert warp(images, still, right)[0, 0, 0].tolist() == pytest.approx([1, 2, 3, 3])
+    assert warp(images, still, down)[0, 0, :, 0].tolist() == pytest.approx([4, 8, 12, 12])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -15,11 +16,15 @@ __all__ = [
     "IdentityViews",
     "affine_matrices",
     "crop_matrices",
+    "deformations",
     "mirror_matrices",
     "to_range",
     "vary_thickness",
     "warp",
 ]
+
+CONTROL = 4
+"""Points along a side that move by themselves in an elastic deformation."""
 
 
 def to_range(images: Tensor) -> Tensor:
@@ -86,11 +91,33 @@ def mirror_matrices(n: int, size: int, device: torch.device) -> Tensor:
     return maps
 
 
-def warp(images: Tensor, matrices: Tensor) -> Tensor:
+def deformations(n: int, size: int, device: torch.device, deform: float) -> Tensor:
+    """`n` smooth random displacements of every pixel, in pixels `(n, 2, size, size)`.
+
+    Elastic deformation after Simard et al. (ICDAR 2003): Gaussian displacements of a coarse grid of
+    `CONTROL` by `CONTROL` points over the image, bicubic between them.
+
+    Arguments:
+        size: side of the square image in pixels.
+        deform: standard deviation at the points, as a fraction of the side.
+    """
+    control = torch.randn(n * 2, CONTROL**2, device=device) * (deform * size)
+    return (control @ _bicubic(size, device)).view(n, 2, size, size)
+
+
+@lru_cache
+def _bicubic(size: int, device: torch.device) -> Tensor:
+    """What each control point contributes to each pixel, `(CONTROL ** 2, size * size)`."""
+    points = torch.eye(CONTROL**2, device=device).view(1, -1, CONTROL, CONTROL)
+    return F.interpolate(points, size=size, mode="bicubic", align_corners=True).view(CONTROL**2, -1)
+
+
+def warp(images: Tensor, matrices: Tensor, displacements: Tensor | None = None) -> Tensor:
     """Images `(n, C, H, W)` looked up through projective maps in pixels `(n, 3, 3)`, edges repeated.
 
-    `matrices` lead from a place in the view to its place in the image. All places of all views come from
-    one matrix product, which costs a tenth of building and multiplying a grid for each image.
+    `matrices` lead from a place in the view to its place in the image, where `displacements` in pixels
+    `(n, 2, H, W)`, across and down, are added. All places of all views come from one matrix product, which
+    costs a tenth of building and multiplying a grid for each image.
     """
     n, _, height, width = images.shape
     rows, columns = torch.arange(height, device=images.device), torch.arange(width, device=images.device)
@@ -98,7 +125,10 @@ def warp(images: Tensor, matrices: Tensor) -> Tensor:
     places = torch.stack([across, down, torch.ones_like(down)]).view(3, -1).float()
     found = (matrices.reshape(-1, 3) @ places).view(n, 3, height, width)
     extent = torch.tensor([width - 1, height - 1], device=images.device).view(1, 2, 1, 1)
-    grid = found[:, :2] / found[:, 2:] * (2 / extent) - 1
+    places_found = found[:, :2] / found[:, 2:]
+    if displacements is not None:
+        places_found = places_found + displacements
+    grid = places_found * (2 / extent) - 1
     return F.grid_sample(images, grid.permute(0, 2, 3, 1), padding_mode="border", align_corners=True)
 
 
@@ -142,6 +172,7 @@ class IdentityViews:
         rotate, shear: degrees either way.
         zoom, stretch: relative size and ratio of width to height, either way.
         translate, corners: fraction of the image; `corners` moves each corner by itself (perspective).
+        deform: spread of smooth displacements as a fraction of the image, see `deformations`.
         thickness: largest blend with the local maximum or minimum, see `vary_thickness`.
         crop: largest fraction of the area cut away by a random resized crop.
         mirror: exchange left and right at random.
@@ -159,6 +190,7 @@ class IdentityViews:
         shear: float = 0.0,
         stretch: float = 0.0,
         corners: float = 0.0,
+        deform: float = 0.0,
         thickness: float = 0.0,
         crop: float = 0.0,
         mirror: bool = False,
@@ -173,14 +205,18 @@ class IdentityViews:
             "shear": shear,
             "stretch": stretch,
         }
-        self.corners, self.thickness, self.crop, self.mirror = corners, thickness, crop, mirror
+        self.corners, self.deform, self.thickness, self.crop, self.mirror = (
+            corners, deform, thickness, crop, mirror,
+        )  # fmt: skip
         self.colours = {"colour": colour, "hue": hue, "greyscale": greyscale}
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """A random view of each image: uint8 `(N, C, H, W)` to float32 in [-1, 1] of the same shape."""
         views = vary_thickness(images, self.thickness) if self.thickness else images.float()
-        views = warp(views.div_(127.5).sub_(1.0), self._maps(len(images), images.shape[-1], images.device))
+        place = len(images), images.shape[-1], images.device
+        bent = deformations(*place, self.deform) if self.deform else None
+        views = warp(views.div_(127.5).sub_(1.0), self._maps(*place), bent)
         return recolour(views, **self.colours) if any(self.colours.values()) else views
 
     def _maps(self, n: int, size: int, device: torch.device) -> Tensor:

@@ -208,6 +208,8 @@ class Views:
     """relative change of the ratio of width to height either way"""
     corners: float | None = None
     """displacement of each corner, as a fraction of the image"""
+    deform: float | None = None
+    """spread of smooth displacements, as a fraction of the image"""
     thickness: float | None = None
     """largest blend with the local maximum or minimum; 0 leaves stroke width alone"""
     crop: float | None = None

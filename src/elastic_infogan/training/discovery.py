@@ -108,7 +108,8 @@ def classes_of(features: Tensor, n_classes: int, seed: int, pixels: Tensor | Non
     exact = features.double().cpu().numpy()
     small = min(SMALL_CLUSTERS * n_classes, len(exact))
     alike = nearest(features, NEIGHBOURS)
-    look_alike = None if pixels is None else nearest(pixels, NEIGHBOURS)
+    # What all images share, such as the background, would hide in what they differ.
+    look_alike = None if pixels is None else nearest(pixels - pixels.mean(0), NEIGHBOURS)
     found = []
     for start in range(STARTS):
         clusters = _small_clusters(exact, small, seed + start)
@@ -181,9 +182,8 @@ def discover(state: State) -> None:
 
 
 def _coarse(images: Tensor) -> Tensor:
-    """Blurred copies of uint8 images `(N, C, H, W)` on at most `COARSE` by `COARSE` cells, `(N, P)`."""
-    blurred = F.avg_pool2d(images.float(), 3, 1, 1)
-    return F.adaptive_avg_pool2d(blurred, min(COARSE, images.shape[-1])).flatten(1)
+    """Copies of uint8 images `(N, C, H, W)` on at most `COARSE` by `COARSE` cells, `(N, P)`."""
+    return F.adaptive_avg_pool2d(images.float(), min(COARSE, images.shape[-1])).flatten(1)
 
 
 def assign(state: State) -> Tensor:

@@ -21,7 +21,7 @@ RARER = 0.9
 normalised cut, what rare classes have between them joins before an odd corner of a common class does; with
 1 a rare class is drowned in a common one. Between .8 and .95 little changes (docs/experiments.md)."""
 
-BETTER = 1.05
+BETTER = 1.1
 """How many times as close a piece must be to another class than to the rest of its own to change over."""
 
 

@@ -80,6 +80,7 @@ PAPER = Config(
         shear=0.0,
         stretch=0.0,
         corners=0.05,
+        deform=0.0,
         thickness=0.0,
         mirror=False,
     ),
