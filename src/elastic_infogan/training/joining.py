@@ -13,7 +13,7 @@ from torch import Tensor
 
 __all__ = ["Joined", "join", "links", "most_agreed", "nearest", "reattach"]
 
-CHUNK = 2048
+CHUNK = 256
 """Rows of the similarity matrix at a time."""
 
 RARER = 0.9
