@@ -58,13 +58,22 @@ def test_the_typical_are_near_the_middle_and_the_uncertain_improbable(answers):
     assert answers.typical(2, 5).size == 0
 
 
-def test_answers_are_those_of_the_model_in_any_batching():
+@pytest.fixture(params=[1, 3])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_answers_are_those_of_the_model_in_their_order_on_any_number_of_threads(threads):
     torch.manual_seed(0)
     small = replace(ELASTIC.networks, generator_width=4, discriminator_width=4, encoder_width=4)
     model = build(replace(ELASTIC, classes=3, networks=small), 8, 1)
-    images = np.random.default_rng(0).integers(0, 256, (503, 8, 8, 1), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2503, 8, 8, 1), dtype=np.uint8)
     found = ask(model, images)
     probabilities, features = model.eval().posterior(torch.from_numpy(images[500:]))
     np.testing.assert_allclose(found.probabilities[500:], probabilities, atol=1e-6)
     np.testing.assert_allclose(found.features[500:], features, atol=1e-6)
-    assert len(found) == 503
+    assert len(found) == 2503
+    assert torch.get_num_threads() == threads
