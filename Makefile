@@ -7,7 +7,7 @@ DEV := $(VENV)/.installed-dev
 RUN := runs/demo
 BENCHMARKS := startup throughput overhead memory assignment
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench docs clean
 
 demo: $(RUNTIME)
 	$(BIN)/elastic-infogan train mnist --imbalance random:0 --minutes 10 --out $(RUN)
@@ -26,8 +26,12 @@ check: $(DEV)
 bench: $(RUNTIME)
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py --out runs/bench/$$name.json; done
 
+docs: $(DEV)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Open site/index.html; it needs no server and no network"
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

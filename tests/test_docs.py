@@ -1,0 +1,115 @@
+"""The documentation: it builds strictly, loads nothing from elsewhere, and what it tells to type is real."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from elastic_infogan.apps.cli import app
+from elastic_infogan.training.config import Config, flatten
+
+ROOT = Path(__file__).parents[1]
+TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built so that any warning fails: a link or anchor that leads nowhere, a page left out."""
+    out = tmp_path_factory.mktemp("site")
+    paths = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(out)],
+        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": paths},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+class Loaded(HTMLParser):
+    """What a page loads when it is opened, as opposed to what it links to."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.addresses = []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if tag in ("script", "img", "iframe", "source"):
+            self.addresses.append(attributes.get("src"))
+        elif tag == "link" and attributes.get("rel") != "canonical":
+            self.addresses.append(attributes.get("href"))
+
+
+def test_pages_load_files_of_the_site_and_nothing_else(site):
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 15
+    for page in pages:
+        for address in filter(None, Loaded(page).addresses):
+            assert "://" not in address, (page, address)
+            if page.name != "404.html":  # its addresses begin at the root of a server
+                assert (page.parent / address.partition("?")[0]).exists(), (page, address)
+
+
+def test_equations_are_drawn_by_the_browser(site):
+    method = (site / "method.html").read_text(encoding="utf-8")
+    assert method.count("<math") > 40
+    assert not re.search(r"arithmatex|\$\$|\\\(|\\frac", method)
+
+
+def test_the_reference_has_every_setting_and_every_verb(site):
+    page = (site / "reference" / "cli.html").read_text(encoding="utf-8")
+    for name in flatten(Config()):
+        assert f"--{name.replace('_', '-')}" in page, name
+    verbs = {name for name in app if not name.startswith("-") and app[name].show}
+    assert len(verbs) > 9
+    for verb in verbs:
+        assert f'id="elastic-infogan-{verb}"' in page, verb
+
+
+def blocks(text, *languages):
+    """The fenced blocks of a text in some languages, with lines that a backslash continues put together."""
+    found = re.findall(r"^ *```(\w+)\n(.*?)^ *```", text.read_text(encoding="utf-8"), re.M | re.S)
+    return [code.replace("\\\n", " ") for language, code in found if language in languages]
+
+
+def commands():
+    for text in TEXTS:
+        for block in blocks(text, "sh"):
+            for line in block.splitlines():
+                if line.strip().startswith("elastic-infogan "):
+                    yield pytest.param(line.strip(), id=f"{text.stem}: {line.strip()[:60]}")
+
+
+@pytest.mark.parametrize("line", list(commands()))
+def test_every_command_in_the_documentation_is_understood(line):
+    app.parse_args(shlex.split(line, comments=True)[1:], exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.stem)
+def test_links_to_files_of_the_repository_lead_somewhere(text):
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (text.parent / target).exists()] == []
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    estimator, modules = blocks(ROOT / "README.md", "python")
+    assert "steps=1500" in estimator
+    assert "minutes=0.5" in modules
+    from elastic_infogan.data.sources import load
+
+    names = {"x": load("digits").images[:7]}
+    exec(estimator.replace("steps=1500", "steps=4"), names)
+    assert (tmp_path / "runs/digits/model.json").exists()
+    monkeypatch.chdir(tmp_path / "runs")
+    exec(modules.replace("minutes=0.5", "steps=4"), names)
+    assert names["probabilities"].shape == (100, 10)
