@@ -85,7 +85,8 @@ class Listing:
         """
         if self.archive is None or self.entries is None:
             try:
-                return (self.origin / self.names[index]).open("rb")
+                # no Path: for a small picture, making one takes a thirtieth of the time to decode it
+                return open(f"{self.origin}/{self.names[index]}", "rb")  # noqa: PTH123
             except OSError as error:
                 raise UnusableError(f"cannot be read: {os.strerror(error.errno or 0).lower()}") from error
         return _unpack(self.archive, self.entries[index])

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +28,21 @@ from elastic_infogan.files import cache_folder
 __all__ = ["list_pictures", "load_packed", "nearest_side", "pack"]
 
 _SIDES = (28, 32, 64, 128)
-_SAMPLE = 1_000
+_SAMPLE = 200
 """pictures whose headers decide the size"""
-_CHUNK_BYTES = 2**22
+_BLOCK_BYTES = 2**22
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 Progress = Callable[[int, int], None]
-Outcome = tuple[int, NDArray[np.uint8] | None, str]
-"""index, pixels or None, the reason why there are none"""
+
+
+class Decoded(NamedTuple):
+    """Pictures `first`, `first` + 1, …: pixels `(n, H, W, C)`, states `(n,)`, why some are set aside."""
+
+    first: int
+    pixels: NDArray[np.uint8]
+    states: NDArray[np.uint8]
+    reasons: dict[int, str]
 
 
 def list_pictures(source: Path) -> Listing:
@@ -174,35 +182,39 @@ def _header(listing: Listing, index: int) -> Header | None:
 def _fill(partial: Partial, listing: Listing, workers: int, progress: Progress | None) -> None:
     """Decode what is still to do; the main thread alone writes, in the order of the pictures."""
     todo = np.flatnonzero(partial.state == TODO)
-    per = int(np.clip(_CHUNK_BYTES // partial.plan.row, 1, 64))
-    chunks = (todo[start : start + per] for start in range(0, len(todo), per))
     done = partial.plan.count - len(todo)
-    decode_chunk = functools.partial(_decode_chunk, listing, partial.plan)
-    for outcomes in in_order(decode_chunk, chunks, workers):
-        for index, pixels, reason in outcomes:
-            if pixels is None:
-                partial.put_aside(index, reason)
-            else:
-                partial.write(index, pixels, COLOURED if _is_coloured(pixels) else GREY)
-        done += len(outcomes)
+    decode_block = functools.partial(_decode_block, listing, partial.plan)
+    for block in in_order(decode_block, _blocks(todo, partial.plan.row), workers):
+        if block.reasons:
+            partial.give_reasons(block.reasons)
+        partial.write(block.first, block.pixels, block.states)
+        done += len(block.states)
         if progress is not None:
             progress(done, partial.plan.count)
 
 
-def _decode_chunk(listing: Listing, plan: Plan, chunk: NDArray[np.intp]) -> list[Outcome]:
-    return [_decode_one(listing, plan, int(index)) for index in chunk]
+def _blocks(todo: NDArray[np.intp], row: int) -> Iterator[range]:
+    """Runs of pictures that are still to do, in their order, small enough to be held in memory."""
+    per = int(np.clip(_BLOCK_BYTES // row, 1, 64))
+    for run in np.split(todo, np.flatnonzero(np.diff(todo) != 1) + 1):
+        for start in range(0, len(run), per):
+            part = run[start : start + per]
+            yield range(int(part[0]), int(part[-1]) + 1)
 
 
-def _decode_one(listing: Listing, plan: Plan, index: int) -> Outcome:
-    try:
-        with listing.open(index) as file:
-            return index, decode(file, plan.size, plan.channels), ""
-    except UnusableError as reason:
-        return index, None, str(reason)
-
-
-def _is_coloured(pixels: NDArray[np.uint8]) -> bool:
-    return pixels.shape[2] == 3 and bool((pixels != pixels[..., :1]).any())
+def _decode_block(listing: Listing, plan: Plan, block: range) -> Decoded:
+    pixels = np.zeros((len(block), plan.size, plan.size, plan.channels), np.uint8)
+    states, reasons = np.full(len(block), GREY, np.uint8), {}
+    for i, index in enumerate(block):
+        try:
+            with listing.open(index) as file:
+                pixels[i] = decode(file, plan.size, plan.channels)
+        except UnusableError as reason:
+            states[i], reasons[index] = SET_ASIDE, str(reason)
+    if plan.squeeze:
+        coloured = (pixels != pixels[..., :1]).any(axis=(1, 2, 3))
+        states[coloured & (states == GREY)] = COLOURED
+    return Decoded(block.start, pixels, states, reasons)
 
 
 def _write_index(partial: Partial, listing: Listing) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -99,21 +99,20 @@ class Partial:
         whole = (json.loads(line) for line in lines if line.endswith("\n"))
         return {int(index): str(reason) for index, reason in whole if self.state[index] == SET_ASIDE}
 
-    def write(self, index: int, pixels: NDArray[np.uint8], state: int) -> None:
-        """Keep one decoded picture."""
-        _write_at(self._pixels, pixels.tobytes(), _HEADER + index * self.plan.row)
-        self._mark(index, state)
+    def write(self, first: int, pixels: NDArray[np.uint8], states: NDArray[np.uint8]) -> None:
+        """Keep pictures `first`, `first` + 1, …: pixels `(n, H, W, C)`, of any value where set aside, and
+        states `(n,)`."""
+        offset = _HEADER + first * self.plan.row
+        _write_at(self._pixels, pixels.data.cast("B"), offset)
+        _start_flushing(self._pixels, offset, pixels.nbytes)
+        _write_at(self._states, states.tobytes(), first)  # last, so that what counts as done is done
+        self.state[first : first + len(states)] = states
 
-    def put_aside(self, index: int, reason: str) -> None:
-        """Keep the reason why a file is not used."""
+    def give_reasons(self, reasons: Mapping[int, str]) -> None:
+        """Keep the reasons why files are not used; before their states are written."""
         with (self.folder / "reasons.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps([index, reason]) + "\n")
-        self.reasons[index] = reason
-        self._mark(index, SET_ASIDE)
-
-    def _mark(self, index: int, state: int) -> None:
-        _write_at(self._states, bytes([state]), index)
-        self.state[index] = state
+            file.writelines(json.dumps([index, reason]) + "\n" for index, reason in reasons.items())
+        self.reasons.update(reasons)
 
     def compact(self) -> None:
         """Close the gaps of what was set aside, and keep one channel if all turned out to be grey."""
@@ -220,7 +219,16 @@ def _read(file: io.FileIO, length: int) -> bytes:
     return bytes(data)
 
 
-def _write_at(file: io.FileIO, data: bytes, offset: int) -> None:
+def _start_flushing(file: io.FileIO, offset: int, length: int) -> None:
+    """Let the system write to the disk while the next pictures are decoded, so that nobody waits at the end.
+
+    Pages that wait to be written, as these do, start on their way; they stay in memory.
+    """
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_DONTNEED)
+
+
+def _write_at(file: io.FileIO, data: bytes | memoryview, offset: int) -> None:
     file.seek(offset)
     view = memoryview(data)
     while view:

@@ -69,18 +69,23 @@ def decode(file: BinaryIO, size: int, channels: int) -> NDArray[np.uint8]:
     """The picture in an open file as uint8 `(size, size, channels)`.
 
     The EXIF orientation is honoured; palettes, CMYK and one-bit pictures are converted, 16-bit grey is
-    scaled to 8 bits, transparency shows white. See `fit` for size and crop.
+    scaled to 8 bits, transparency shows white. JPEG is decoded at the smallest of its reduced sizes that
+    holds `size` pixels, which filters about as a box does. See `fit` for size and crop.
 
     Raises:
         UnusableError: empty, unreadable, truncated, animated, enormous or in a mode without a known range.
     """
     with _Reasons(), _open(file) as picture:
-        if picture.format == "JPEG":
-            picture.draft("L" if channels == 1 else None, (2 * size, 2 * size))
+        extent: tuple[float, float] = picture.size
+        if picture.format == "JPEG" and (
+            reduced := picture.draft("L" if channels == 1 else None, (size, size))
+        ):
+            extent = reduced[1][2:]  # in reduced pixels, of which the last may be a fraction
         picture.load()
         turn = _TURNS.get(_orientation(picture))
-        square = fit(_eight_bits(picture), size)
-        square = square.convert("L" if channels == 1 else "RGB")
+        square = fit(_eight_bits(picture), size, extent)
+        wanted = "L" if channels == 1 else "RGB"
+        square = square if square.mode == wanted else square.convert(wanted)
         square = square if turn is None else square.transpose(turn)
         return np.asarray(square).reshape(size, size, channels)
 
@@ -138,10 +143,12 @@ def _reason(error: Exception) -> str:
 
 def _open(file: BinaryIO) -> Image.Image:
     """The picture with its header read, if that speaks for no reason to set it aside."""
-    if file.seek(0, io.SEEK_END) == 0:
-        raise UnusableError("empty file")
-    file.seek(0)
-    picture = Image.open(file, formats=_formats())
+    try:
+        picture = Image.open(file, formats=_formats())
+    except UnidentifiedImageError:
+        if file.seek(0, io.SEEK_END) == 0:
+            raise UnusableError("empty file") from None
+        raise
     width, height = picture.size
     if width * height > MOST_PIXELS:
         raise UnusableError(f"{width:,}×{height:,} pixels, more than {MOST_PIXELS // 1_000_000} megapixels")
@@ -159,6 +166,8 @@ def _formats() -> tuple[str, ...]:
 
 
 def _orientation(picture: Image.Image) -> int:
+    if picture.format == "JPEG" and picture.info.keys().isdisjoint(("exif", "xmp")):
+        return 1  # asking costs a fortieth of decoding a small picture
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
     except Exception:  # EXIF that cannot be parsed is no reason to lose the pixels
@@ -196,9 +205,13 @@ def _from_sixteen_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray(((values * 255 + 32_767) // 65_535).astype(np.uint8))
 
 
-def fit(picture: Image.Image, size: int) -> Image.Image:
-    """Scale the shorter side to `size` (Lanczos, antialiased) and crop the longer one about its centre."""
-    width, height = picture.size
+def fit(picture: Image.Image, size: int, extent: tuple[float, float]) -> Image.Image:
+    """Scale the shorter side to `size` (Lanczos, antialiased) and crop the longer one about its centre.
+
+    Arguments:
+        extent: width and height in pixels, not always whole where a picture was reduced before.
+    """
+    width, height = extent
     if (width, height) == (size, size):
         return picture
     side = min(width, height)
