@@ -47,7 +47,6 @@ WITHIN_STEP = (
     (ImageBatches, "draw", "data"),
     (ImageBatches, "gather", "data"),
     (steps, "to_range", "data"),
-    (steps, "channels_last", "data"),
     (IdentityViews, "__call__", "views"),
     (Meter, "add", "logging"),
 )

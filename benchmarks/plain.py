@@ -64,8 +64,15 @@ class Networks(nn.Module):
 
     def copy_from(self, model: nn.Module) -> None:
         """Take over the weights of the product's model for recipe `paper`, tensor by tensor."""
-        theirs = model.state_dict().values()
+        theirs = [_channels_first(tensor) for tensor in model.state_dict().values()]
         self.load_state_dict(dict(zip(self.state_dict(), theirs, strict=True)))
+
+
+def _channels_first(tensor: Tensor) -> Tensor:
+    """The product flattens `(7, 7, 128)` feature maps where torch's own layer flattens `(128, 7, 7)`."""
+    for dim in (d for d, length in enumerate(tensor.shape) if length == 7 * 7 * 128):
+        tensor = tensor.unflatten(dim, (49, 128)).transpose(dim, dim + 1).flatten(dim, dim + 1)
+    return tensor
 
 
 def nt_xent(features: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Shapes at every size, and the published layers at 28 pixels."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -13,6 +15,8 @@ from elastic_infogan.core.networks import (
     initialise,
     stages,
 )
+from elastic_infogan.training.recipes import ELASTIC
+from elastic_infogan.training.state import build
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -69,3 +73,25 @@ def test_continuous_codes_get_a_mean_and_a_variance_each():
     output = QHead(16, 10, 2)(torch.zeros(5, 16))
     assert output.mean.shape == output.log_variance.shape == (5, 2)
     assert QHead(16, 10, 0)(torch.zeros(5, 16)).mean.shape == (5, 0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_map_and_every_gradient_lies_channels_last(channels):
+    """One map in the other order slows down the layers around it by half, and nothing else would tell."""
+    networks = replace(ELASTIC.networks, generator_width=4, discriminator_width=4, encoder_width=4)
+    model = build(replace(ELASTIC, classes=3, networks=networks), 28, channels)
+    seen = []
+
+    def keep(module, inputs, output):
+        seen.append(output.detach())
+        output.register_hook(seen.append)
+
+    for layer in model.modules():
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+            layer.register_forward_hook(keep)
+    latent = model.draw(6, 0.5, "hard")
+    fake = model.generate(latent.noise, latent.code.value, latent.continuous)
+    judged = model.discriminator(fake, latent.code.value).sum() + model.recognise(fake).features.sum()
+    judged.backward()
+    assert len(seen) == 2 * (2 + 2 + 3)
+    assert all(t.stride(1) == 1 for t in seen if t.shape[1] > 1)

@@ -37,7 +37,15 @@ def test_tensors_of_another_program_are_refused(tmp_path):
     from safetensors.torch import save_file
 
     save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
-    with pytest.raises(RunError, match="not written by this program"):
+    with pytest.raises(RunError, match="written by a program other than this one"):
+        read_tensors(tmp_path / "x.safetensors")
+
+
+def test_tensors_of_another_version_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors", {"format": "elastic-infogan 1"})
+    with pytest.raises(RunError, match="written by another version of this one"):
         read_tensors(tmp_path / "x.safetensors")
 
 

@@ -20,6 +20,7 @@ from elastic_infogan.core.networks import (
     Trunk,
     fold_batch_norms,
     initialise,
+    leaky_relu,
 )
 from elastic_infogan.core.prior import ClassPrior, CodeSample, SampleKind
 
@@ -78,7 +79,7 @@ class ElasticInfoGAN(ClassModel):
             self.encoder = Encoder(shape, spec.encoder_width, spec.features)
         else:
             linear = nn.Linear(trunk.units, spec.features)
-            self.encoder = nn.Sequential(linear, nn.BatchNorm1d(spec.features), nn.LeakyReLU(0.2))
+            self.encoder = nn.Sequential(linear, nn.BatchNorm1d(spec.features), leaky_relu())
         self.q_head = QHead(spec.features, spec.n_classes, spec.continuous)
         initialise(self)
         self._convolve_channels_last()

@@ -10,7 +10,6 @@ import itertools
 import math
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
@@ -18,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 __all__ = [
     "Discriminator",
     "Encoder",
+    "FlattenChannelsLast",
     "Generator",
     "ImageShape",
     "QHead",
@@ -25,6 +25,8 @@ __all__ = [
     "Trunk",
     "fold_batch_norms",
     "initialise",
+    "leaky_relu",
+    "relu",
     "stages",
 ]
 
@@ -69,6 +71,24 @@ def initialise(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
+class FlattenChannelsLast(nn.Module):
+    """`(N, C, H, W)` to `(N, H W C)` as it lies in memory: no copy, and gradients come back in that order."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Flat `(N, H W C)`, C fastest."""
+        return maps.permute(0, 2, 3, 1).flatten(1)
+
+
+def relu() -> nn.Module:
+    """In place: no layer before one of these looks at its own output when gradients come back."""
+    return nn.ReLU(inplace=True)
+
+
+def leaky_relu() -> nn.Module:
+    """The slope of DCGAN and of the published network, in place as `relu`."""
+    return nn.LeakyReLU(0.2, inplace=True)
+
+
 def fold_batch_norms(layers: nn.Sequential) -> nn.Sequential:
     """The same function of eval mode with each batch normalisation folded into the layer before it."""
     folded: list[nn.Module] = []
@@ -101,17 +121,17 @@ class Generator(nn.Module):
         cells = self.first * self.base**2
         self.dense = nn.Sequential()
         if hidden:
-            self.dense = nn.Sequential(nn.Linear(latent, hidden), nn.BatchNorm1d(hidden), nn.ReLU())
-        self.dense.extend([nn.Linear(hidden or latent, cells), nn.BatchNorm1d(cells), nn.ReLU()])
+            self.dense = nn.Sequential(nn.Linear(latent, hidden), nn.BatchNorm1d(hidden), relu())
+        self.dense.extend([nn.Linear(hidden or latent, cells), nn.BatchNorm1d(cells), relu()])
         self.up = nn.Sequential()
         for wide, narrow in zip(widths[::-1], widths[-2::-1], strict=False):
-            self.up.extend([nn.ConvTranspose2d(wide, narrow, 4, 2, 1), nn.BatchNorm2d(narrow), nn.ReLU()])
+            self.up.extend([nn.ConvTranspose2d(wide, narrow, 4, 2, 1), nn.BatchNorm2d(narrow), relu()])
         self.up.extend([nn.ConvTranspose2d(width, shape.channels, 4, 2, 1), nn.Tanh()])
 
     def forward(self, latent: Tensor) -> Tensor:
         """Images `(N, C, H, W)` from latents `(N, L)`."""
-        cells = self.dense(latent).view(-1, self.first, self.base, self.base)
-        images: Tensor = self.up(cells.contiguous(memory_format=torch.channels_last))
+        cells = self.dense(latent).view(-1, self.base, self.base, self.first)
+        images: Tensor = self.up(cells.permute(0, 3, 1, 2))
         return images
 
 
@@ -125,13 +145,13 @@ class Trunk(nn.Module):
         super().__init__()
         n = stages(shape.size)
         widths = _widths(width, n)
-        self.layers = nn.Sequential(nn.Conv2d(shape.channels, width, 4, 2, 1), nn.LeakyReLU(0.2))
+        self.layers = nn.Sequential(nn.Conv2d(shape.channels, width, 4, 2, 1), leaky_relu())
         for narrow, wide in itertools.pairwise(widths):
-            self.layers.extend([nn.Conv2d(narrow, wide, 4, 2, 1), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2)])
+            self.layers.extend([nn.Conv2d(narrow, wide, 4, 2, 1), nn.BatchNorm2d(wide), leaky_relu()])
         cells = widths[-1] * (shape.size // 2**n) ** 2
-        self.layers.append(nn.Flatten())
+        self.layers.append(FlattenChannelsLast())
         if hidden:
-            self.layers.extend([nn.Linear(cells, hidden), nn.BatchNorm1d(hidden), nn.LeakyReLU(0.2)])
+            self.layers.extend([nn.Linear(cells, hidden), nn.BatchNorm1d(hidden), leaky_relu()])
         self.units = hidden or cells
 
     def forward(self, images: Tensor) -> Tensor:
@@ -216,14 +236,12 @@ class Encoder(nn.Module):
         self.layers = nn.Sequential()
         for narrow, wide in itertools.pairwise(widths):
             self.layers.extend(
-                [nn.Conv2d(narrow, wide, 4, 2, 1 + size % 2), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2)]
+                [nn.Conv2d(narrow, wide, 4, 2, 1 + size % 2), nn.BatchNorm2d(wide), leaky_relu()]
             )
             size = (size + 2 * (size % 2)) // 2
         cells = widths[-1] * size**2
-        self.layers.extend([nn.Flatten(), nn.Linear(cells, 2 * features)])
-        self.layers.extend(
-            [nn.BatchNorm1d(2 * features), nn.LeakyReLU(0.2), nn.Linear(2 * features, features)]
-        )
+        self.layers.extend([FlattenChannelsLast(), nn.Linear(cells, 2 * features)])
+        self.layers.extend([nn.BatchNorm1d(2 * features), leaky_relu(), nn.Linear(2 * features, features)])
 
     def forward(self, images: Tensor) -> Tensor:
         """Unit features `(N, F)` of images `(N, C, H, W)`."""

@@ -26,8 +26,9 @@ from elastic_infogan.training.config import Config, flatten, from_toml, overlay,
 
 __all__ = ["CHANGEABLE", "Run", "read_tensors", "replacing", "with_budget", "write_tensors"]
 
-FORMAT = "elastic-infogan 1"
-"""Written into every tensor file, so that a file of another program is told apart."""
+PROGRAM = "elastic-infogan "
+FORMAT = PROGRAM + "2"
+"""Written into every tensor file, so that a file of another program or version is told apart."""
 
 MODELS: Mapping[str, type[ClassModel]] = {model.kind: model for model in (ElasticInfoGAN, JointVAE)}
 """What `model.json` may call the model."""
@@ -81,8 +82,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise RunError(
             f"{path} is not a safetensors file (damaged, or a pickle of another program)"
         ) from error
-    if metadata.get("format") != FORMAT:
-        raise RunError(f"{path} was not written by this program (expected format '{FORMAT}')")
+    found = metadata.get("format", "")
+    if found != FORMAT:
+        by = "another version of" if found.startswith(PROGRAM) else "a program other than"
+        raise RunError(f"{path} was written by {by} this one (expected format '{FORMAT}'): train anew")
     return tensors, json.loads(metadata["state"])
 
 

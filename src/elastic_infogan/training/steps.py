@@ -75,7 +75,7 @@ def discriminator_phase(state: GameState, batch: Batch, fake: Tensor, latent: La
         real_code.scatter_(1, batch.labels[:, None], 1.0)
     with learning(state.model, state.table["adversarial_d"]):
         with state.fabric.autocast():
-            real = channels_last(to_range(batch.images))
+            real = to_range(batch.images)
             terms = objectives.discriminator_terms(state.model, real, real_code, fake, code)
         state.descend(terms)
     state.update("discriminator")
@@ -100,11 +100,6 @@ def draw(state: State, batch: int | None) -> Batch:
     return Batch(state.batches.gather(indices), labels)
 
 
-def channels_last(images: Tensor) -> Tensor:
-    """The memory order in which convolutions are fastest."""
-    return images.contiguous(memory_format=torch.channels_last)
-
-
 def teach_q(state: State, batch: Batch) -> dict[str, Tensor]:
     """Gradients of Q's terms on real images, added to those that Q has already."""
     config, table = state.config, state.table
@@ -126,7 +121,7 @@ def real_terms(state: State, images: Tensor, labels: Tensor | None) -> dict[str,
     else:
         pair = state.views(torch.cat([images, images]))
     with own_statistics(state), state.fabric.autocast():
-        output = state.model.recognise(channels_last(pair))
+        output = state.model.recognise(pair)
     terms = {}
     if contrast.weight:
         anchors, views = output.features[:n], output.features[n:]
@@ -167,7 +162,7 @@ def settle(state: State, batches: int = 32, batch: int = 256) -> None:
         layer.momentum = None  # a cumulative average
     state.model.encoder.train()
     for _ in range(batches):
-        state.model.recognise(channels_last(to_range(draw(state, batch).images)))
+        state.model.recognise(to_range(draw(state, batch).images))
     state.model.encoder.eval()
 
 

@@ -9,7 +9,7 @@ from elastic_infogan.core import objectives
 from elastic_infogan.core.objectives import learning
 from elastic_infogan.data.views import to_range
 from elastic_infogan.training.state import VariationalState
-from elastic_infogan.training.steps import average, channels_last, draw, temperature
+from elastic_infogan.training.steps import average, draw, temperature
 
 __all__ = ["capacities", "reconstruct"]
 
@@ -20,7 +20,7 @@ def reconstruct(state: VariationalState) -> None:
     batch = draw(state, config.batch)
     with learning(model, frozenset().union(*state.table.values())):
         with state.fabric.autocast():
-            images = channels_last(to_range(batch.images))
+            images = to_range(batch.images)
             terms = objectives.variational_terms(
                 model, images, temperature(state), config.prior.samples, *capacities(state)
             )
