@@ -156,6 +156,26 @@ def export(run: Path, /, *, out: Path) -> None:
     work(run, out)
 
 
+@app.command(sort_key=7)
+def push(run: Path, name: str, /, *, private: Annotated[bool, Switch] = False) -> None:
+    """Give a model away with a card that says what it is: on the Hugging Face hub, or as a folder.
+
+    Python's ElasticInfoGAN.from_pretrained(NAME) reads it back. Needs the extra hub; `hf auth login` logs in.
+
+    Parameters
+    ----------
+    run:
+        The run folder.
+    name:
+        OWNER/MODEL on the hub. Beginning with ./, / or ~: a new folder instead, without any network.
+    private:
+        On the hub, show it to its owner alone.
+    """
+    from elastic_infogan.apps.hub import push as work
+
+    work(run, name, private)
+
+
 @app.command(sort_key=4)
 def evaluate(
     run: Path,

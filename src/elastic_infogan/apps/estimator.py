@@ -18,6 +18,7 @@ from sklearn.utils import Tags, TransformerTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elastic_infogan.apps import terminal
+from elastic_infogan.apps.hub import folder_of
 from elastic_infogan.apps.inference import codes_of, pictures_of, posteriors
 from elastic_infogan.apps.inputs import read
 from elastic_infogan.apps.output import empty_folder, written_whole
@@ -35,7 +36,10 @@ __all__ = ["ElasticInfoGAN"]
 _OWN = "estimator.safetensors"
 """what a run folder needs besides for an estimator to come back: labels, range and shape of its input"""
 
-_KEPT = ("config.toml", "model.json", "model.safetensors", "shares.json", "stats.jsonl", "samples/*.png")
+_KEPT = (
+    "config.toml", "model.json", "model.safetensors", "shares.json", "names.json", "stats.jsonl",
+    "samples/*.png",
+)  # fmt: skip
 """the files of a run folder that an estimator holds in memory, so that it can be saved, copied and pickled"""
 
 
@@ -184,6 +188,20 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         estimator._take(run)
         estimator._take_own(run)
         return estimator
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | os.PathLike[str], *, revision: str | None = None, device: str = "auto"
+    ) -> ElasticInfoGAN:
+        """The estimator of a model `OWNER/MODEL` on the Hugging Face hub, or of a folder that `push` wrote.
+
+        Arguments:
+            revision: a branch, tag or commit on the hub.
+
+        Raises:
+            ElasticInfoGANError: there is none, it cannot be reached, or the extra hub is not installed.
+        """
+        return cls.load(folder_of(name, revision), device)
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()  # type: ignore[no-untyped-call]

@@ -18,7 +18,7 @@ from elastic_infogan.training.config import Config, flatten, to_toml
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.run import Run
 
-__all__ = ["command", "content"]
+__all__ = ["command", "content", "metrics_of", "scores"]
 
 LOSSES = {
     "contrast": ("Contrast", "NT-Xent: low where two views of an image are nearer than other images"),
@@ -46,7 +46,7 @@ SCORES = {
 
 def content(run: Run) -> dict[str, Any]:
     """All that the template needs about the training; what needs a model is absent, see `missing`."""
-    stats, metrics = run.stats(), _metrics(run)
+    stats, metrics = run.stats(), metrics_of(run)
     trained = run.path / "model.safetensors"
     return {
         "name": run.path.resolve().name,
@@ -60,7 +60,7 @@ def content(run: Run) -> dict[str, Any]:
         "minutes": stats[-1]["seconds"] / 60 if stats else 0.0,
         "steps": stats[-1]["step"] if stats else 0,
         "charts": _charts(stats),
-        "scores": _scores(metrics),
+        "scores": scores(metrics),
         "by_label": metrics.get("classes", []),
         "evaluate": shlex.join(["elastic-infogan", "evaluate", str(run.path)]),
         "command": command(run.config, str(run.path)),
@@ -107,7 +107,12 @@ def _missing(run: Run, stats: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _metrics(run: Run) -> dict[str, Any]:
+def metrics_of(run: Run) -> dict[str, Any]:
+    """What `metrics.json` says; empty where there is none.
+
+    Raises:
+        RunError: it is damaged.
+    """
     file = run.path / "metrics.json"
     if not file.exists():
         return {}
@@ -119,8 +124,8 @@ def _metrics(run: Run) -> dict[str, Any]:
         raise RunError(f"{file} is damaged; elastic-infogan evaluate {run.path} writes it again") from error
 
 
-def _scores(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Name, value and meaning of each score that there is."""
+def scores(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, value and meaning of each score that `metrics.json` holds."""
     return [
         (title, f"{metrics[key]:.3f}" if isinstance(metrics[key], float) else str(metrics[key]), about)
         for key, (title, about) in SCORES.items()

@@ -1,0 +1,100 @@
+"""Models given away and read back without a network: folders, the hub's cache, and what to say else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard, constants
+
+from elastic_infogan import ElasticInfoGAN
+from elastic_infogan.apps import extras
+from elastic_infogan.apps.cli import run
+from elastic_infogan.data.sources import load
+from elastic_infogan.errors import ElasticInfoGANError
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch, tmp_path):
+    """No test asks the hub, or reads what the person who runs it fetched."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def pushed(digits_run, tmp_path):
+    """A run with names and scores, whose configuration names places of this machine, as a folder."""
+    config = (digits_run / "config.toml").read_text()
+    places = 'source = "/home/someone/secret/my *digits*"\nlabels = "/home/someone/labels.csv"'
+    (digits_run / "config.toml").write_text(config.replace('source = "digits"', places))
+    (digits_run / "metrics.json").write_text(json.dumps({"source": "/home/someone/secret", "accuracy": 0.75}))
+    (digits_run / "names.json").write_text(json.dumps({"names": {"2": "twos | <b>"}, "merged": [[2, 5]]}))
+    assert run(["push", str(digits_run), str(tmp_path / "given")]) == 0
+    return tmp_path / "given"
+
+
+def test_a_pushed_folder_is_read_back_as_it_was(pushed, digits_run):
+    images = load("digits").images[:50]
+    before, after = ElasticInfoGAN.load(digits_run), ElasticInfoGAN.from_pretrained(pushed)
+    np.testing.assert_array_equal(after.predict_proba(images), before.predict_proba(images))
+    np.testing.assert_array_equal(after.sample(3, 1, random_state=0), before.sample(3, 1, random_state=0))
+
+
+def test_it_is_a_run_folder_for_the_other_verbs(pushed, tmp_path):
+    assert run(["assign", str(pushed), "digits", "--out", str(tmp_path / "a.csv")]) == 0
+    assert "twos | <b>" in (tmp_path / "a.csv").read_text()
+
+
+def test_the_card_says_shares_scores_and_how_to_make_it_again(pushed, digits_run):
+    card = ModelCard.load(pushed / "README.md")
+    assert card.data.library_name == "elastic-infogan"
+    shares = json.loads((digits_run / "shares.json").read_text())
+    for name in ("prior", "assigned"):
+        assert f" {shares[name][2] + shares[name][5]:.3f} |" in card.text
+    assert r"| 2 + 5 | twos \| \<b\> |" in card.text
+    assert "| Accuracy | 0.750 |" in card.text
+    assert "train 'my *digits*' --classes 10 --steps 30" in card.text
+    assert f'from_pretrained("{pushed}")' in card.text
+    assert (pushed / card.text.partition("](")[2].partition(")")[0]).is_file()  # the picture
+
+
+def test_no_place_of_this_machine_and_no_checkpoint_is_given_away(pushed):
+    files = [path for path in pushed.rglob("*") if path.is_file()]
+    assert not any("checkpoint" in path.parts for path in files)
+    for path in files:
+        if path.name != "README.md":  # which names the folder that was asked for
+            assert b"/home/someone" not in path.read_bytes(), path
+    assert "/home/someone" not in (pushed / "README.md").read_text()
+
+
+def test_what_was_fetched_before_needs_no_network(pushed, tmp_path):
+    home = tmp_path / "cache" / "models--someone--digits"
+    commit = "0" * 40
+    shutil.copytree(pushed, home / "snapshots" / commit)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(commit)
+    assert ElasticInfoGAN.from_pretrained("someone/digits").n_classes == 10
+
+
+def test_a_hub_out_of_reach_is_said_in_one_line(fails, trained):
+    assert "cannot be reached for someone/digits" in fails("push", trained, "someone/digits")
+    with pytest.raises(ElasticInfoGANError, match="cannot be reached for someone/other"):
+        ElasticInfoGAN.from_pretrained("someone/other")
+
+
+def test_names_and_folders_that_cannot_be_are_refused(fails, trained, tmp_path):
+    assert "OWNER/MODEL" in fails("push", trained, "a b/c")
+    (tmp_path / "file").touch()
+    assert "is not empty" in fails("push", trained, tmp_path)
+    assert "is not a run folder" in fails("push", tmp_path / "nothing", "./here")
+    with pytest.raises(ElasticInfoGANError, match="is not a run folder"):
+        ElasticInfoGAN.from_pretrained("./nowhere")
+
+
+def test_without_the_extra_it_says_what_to_install(fails, trained, monkeypatch):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    assert "pip install 'elastic-infogan[hub]'" in fails("push", trained, "./here")
+    with pytest.raises(ElasticInfoGANError, match=r"elastic-infogan\[hub\]"):
+        ElasticInfoGAN.from_pretrained("someone/digits")
