@@ -134,11 +134,10 @@ def copy_by_class(images: ImageSet, codes: NDArray[np.int64], n_classes: int, fo
         folder: an empty folder; sub-folders of the source are kept below each class.
     """
     digits = max(2, len(str(n_classes - 1)))
-    taken: set[Path] = set()
     with _contents(images) as content:
         for index, code in enumerate(codes.tolist()):
             name, data = content(index)
-            target = _free(folder / f"class-{code:0{digits}d}" / safe_path(name), taken)
+            target = _free(folder / f"class-{code:0{digits}d}" / safe_path(name))
             with written_whole(target) as file:
                 file.write(data)
 
@@ -153,13 +152,12 @@ def safe_path(name: str) -> PurePosixPath:
     return PurePosixPath(*[part for part in parts if part not in ("", ".", "..")] or ["unnamed"])
 
 
-def _free(path: Path, taken: set[Path]) -> Path:
+def _free(path: Path) -> Path:
     """`path`, or `path-2` and so on where two names of a source become the same path."""
     candidate, n = path, 1
-    while candidate in taken:
+    while candidate.exists():
         n += 1
         candidate = path.with_stem(f"{path.stem}-{n}")
-    taken.add(candidate)
     return candidate
 
 

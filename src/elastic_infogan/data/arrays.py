@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elastic_infogan.data.partial import reserve
 from elastic_infogan.data.pictures import on_white, to_grey
 from elastic_infogan.data.resampling import fit_batch
 from elastic_infogan.errors import DataError
+from elastic_infogan.files import cache_folder
 
 __all__ = ["as_images", "fit_images", "read_npy", "read_npz"]
 
 _CHUNK = 256
+_IN_MEMORY = 2**28
+"""bytes from which images that had to be scaled lie in a file"""
 
 
 def read_npy(path: Path) -> NDArray[Any]:
@@ -127,17 +134,38 @@ def fit_images(images: NDArray[np.uint8], size: int | None, channels: int | None
     The shorter side becomes `size` (None: stays what it is) and the longer one is cropped about its
     centre. `channels` None gives 1 where every image is grey, else 3. Transparency shows white.
     Where nothing has to change, the array itself comes back.
+
+    Raises:
+        DataError: there is no room on the disk for so many that they do not belong in memory.
     """
     size = size or min(images.shape[1:3])
     channels = channels or (1 if _all_grey(images) else 3)
     if images.shape[1:] == (size, size, channels):
         return images
-    fitted = np.empty((len(images), size, size, channels), np.uint8)
+    fitted = _room((len(images), size, size, channels))
     start = 0
     for chunk in _chunks(images):
         fitted[start : start + len(chunk)] = _fit_chunk(chunk, size, channels)
         start += len(chunk)
     return fitted
+
+
+def _room(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An array to fill: in memory, or where it is large in a file without a name, gone when nobody has it."""
+    length = math.prod(shape)
+    if length <= _IN_MEMORY or sys.platform == "win32":
+        return np.empty(shape, np.uint8)
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            reserve(file.fileno(), length)
+            return np.memmap(file, np.uint8, "r+", shape=shape)
+    except OSError as error:
+        raise DataError(
+            f"no room for {shape[0]:,} scaled images, {length / 1e9:.1f} GB, in {folder} "
+            f"({(error.strerror or str(error)).lower()}): free some, or store them in the size that is needed"
+        ) from error
 
 
 def _fit_chunk(chunk: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:

@@ -9,6 +9,11 @@ from torch import Tensor
 
 __all__ = ["ImageBatches"]
 
+_RESIDENT = 2**28
+"""bytes; on a CPU little is gained by a copy in memory of what the system keeps there anyway"""
+_BLOCK = 2**12
+"""images copied at a time"""
+
 
 class ImageBatches:
     """Random batches of one image set, drawn with replacement from the default generator.
@@ -20,15 +25,16 @@ class ImageBatches:
     Arguments:
         images: uint8 `(N, H, W, C)`, in memory or memory-mapped.
         device: where batches are wanted.
-        resident: bytes up to which all images are kept on the device; larger sets stay where they are.
+        resident: bytes up to which all images are kept on the device; larger sets stay where they are. None:
+            a quarter of a GB on a CPU, one elsewhere.
     """
 
-    def __init__(self, images: NDArray[np.uint8], device: torch.device, resident: int = 2**30) -> None:
+    def __init__(self, images: NDArray[np.uint8], device: torch.device, resident: int | None = None) -> None:
         self.source = images
         self.device = device
-        self.on_device: Tensor | None = None
-        if images.nbytes <= resident:
-            self.on_device = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).contiguous().to(device)
+        if resident is None:
+            resident = _RESIDENT if device.type == "cpu" else 4 * _RESIDENT
+        self.on_device = _copied(images, device) if images.nbytes <= resident else None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -47,3 +53,13 @@ class ImageBatches:
     def draw(self, n: int) -> Tensor:
         """Indices of `n` random images, int64 `(n,)` on the CPU."""
         return torch.randint(len(self), (n,))
+
+
+def _copied(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Images `(N, H, W, C)` as `(N, C, H, W)` on the device, without a second copy on the way."""
+    n, height, width, channels = images.shape
+    copy = torch.empty(n, channels, height, width, dtype=torch.uint8, device=device)
+    for start in range(0, n, _BLOCK):
+        block = torch.from_numpy(np.array(images[start : start + _BLOCK]))
+        copy[start : start + _BLOCK] = block.permute(0, 3, 1, 2)
+    return copy

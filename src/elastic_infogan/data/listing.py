@@ -126,25 +126,23 @@ def _walk(
     """Path inside the source and status of each candidate, depth first, by name."""
     try:
         with os.scandir(folder) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
+            entries = sorted(entry.name for entry in scan if not _is_side_file(entry.name))
     except OSError as error:
         aside.append(SetAside(inside, f"folder cannot be read: {(error.strerror or '').lower()}"))
         return
     for entry in entries:
-        if _is_side_file(entry.name):
-            continue
-        name = inside + entry.name
+        name, path = inside + entry, folder / entry
         try:
-            status = entry.stat()
+            status = path.stat()
         except OSError as error:
             aside.append(SetAside(name, f"cannot be read: {(error.strerror or '').lower()}"))
             continue
         if stat.S_ISREG(status.st_mode):
             yield name, status
         elif stat.S_ISDIR(status.st_mode):
-            if (status.st_dev, status.st_ino) not in above and not is_store(Path(entry.path)):
+            if (status.st_dev, status.st_ino) not in above and not is_store(path):
                 below = (*above, (status.st_dev, status.st_ino))
-                yield from _walk(Path(entry.path), f"{name}/", below, aside)
+                yield from _walk(path, f"{name}/", below, aside)
         else:
             aside.append(SetAside(name, "not a regular file"))
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elastic_infogan.data.cache import in_use, limit_bytes, make_room, packed_folder
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.listing import Listing, list_folder, list_zip
 from elastic_infogan.data.names import Names
@@ -23,7 +24,6 @@ from elastic_infogan.data.partial import COLOURED, GREY, SET_ASIDE, TODO, Partia
 from elastic_infogan.data.pictures import Header, UnusableError, decode, read_header
 from elastic_infogan.data.store import VERSION, is_current, is_store, open_store, write_index
 from elastic_infogan.errors import DataError
-from elastic_infogan.files import cache_folder
 
 __all__ = ["list_pictures", "load_packed", "nearest_side", "pack"]
 
@@ -61,14 +61,20 @@ def list_pictures(source: Path) -> Listing:
 def load_packed(
     source: Path, size: int | None, channels: int | None, store: Path | None, progress: Progress | None
 ) -> ImageSet:
-    """The pictures of a folder or zip, from `store` or the user's cache; packed there unless they are."""
+    """The pictures of a folder or zip, from `store` or the user's cache; packed there unless they are.
+
+    The stores in the cache that were used longest ago make room for a new one, see `cache`.
+    """
+    limit = limit_bytes()
     with contextlib.closing(list_pictures(source)) as listing:
         key = _key(listing, size, channels)
-        place = (
-            store
-            or cache_folder() / "packed" / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', source.stem)[:40]}-{key[:16]}"
-        )
-        return _pack(listing, place, key, size, channels, None, progress)
+        if store is not None:
+            return _pack(listing, store, key, size, channels, None, progress)
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", source.stem)[:40]
+        place = packed_folder() / f"{name}-{key[:16]}"
+        images = in_use(place, _pack(listing, place, key, size, channels, None, progress))
+    make_room(limit)
+    return images
 
 
 def pack(

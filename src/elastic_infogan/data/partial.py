@@ -21,7 +21,7 @@ from elastic_infogan.files import write_json
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["COLOURED", "GREY", "SET_ASIDE", "TODO", "Partial", "Plan", "locked"]
+__all__ = ["COLOURED", "GREY", "SET_ASIDE", "TODO", "Partial", "Plan", "locked", "reserve"]
 
 TODO, GREY, COLOURED, SET_ASIDE = 0, 1, 2, 3
 """states of a picture"""
@@ -89,7 +89,7 @@ class Partial:
         with (self.folder / "images.npy").open("wb") as file:
             file.write(_npy_header(shape))
             file.flush()
-            _reserve(file.fileno(), self.plan.bytes)
+            reserve(file.fileno(), self.plan.bytes)
         (self.folder / "state").write_bytes(bytes(self.plan.count))
         write_json(self.folder / "plan.json", asdict(self.plan))
 
@@ -200,7 +200,7 @@ def _npy_header(shape: tuple[int, ...]) -> bytes:
     return header.getvalue()
 
 
-def _reserve(descriptor: int, length: int) -> None:
+def reserve(descriptor: int, length: int) -> None:
     """Take the room on the disk now, so that a lack of it shows before anything is decoded."""
     try:
         os.posix_fallocate(descriptor, 0, length)
