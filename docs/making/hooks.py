@@ -50,5 +50,7 @@ def on_page_content(content: str, **_: Any) -> str:
 
 
 def _as_mathml(found: re.Match[str]) -> str:
-    latex = html.unescape(found[3]).strip()
-    return _LATEX.convert_with_local_state(latex, displaystyle=found[1] == "div")
+    latex, displayed = html.unescape(found[3]).strip(), found[1] == "div"
+    mathml: str = _LATEX.convert_with_local_state(latex, displaystyle=displayed)
+    # one that is wider than a phone is scrolled by itself, by keyboard too
+    return f'<div class="equation" tabindex="0">{mathml}</div>' if displayed else mathml
