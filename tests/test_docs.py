@@ -76,6 +76,12 @@ def test_the_reference_has_every_setting_and_every_verb(site):
         assert f'id="elastic-infogan-{verb}"' in page, verb
 
 
+def test_examples_in_docstrings_are_code(site):
+    pages = [page.read_text(encoding="utf-8") for page in sorted((site / "reference").glob("*.html"))]
+    assert sum(page.count('<span class="gp">') for page in pages) > 20  # prompts
+    assert not any("<blockquote>" in page for page in pages)
+
+
 def blocks(text, *languages):
     """The fenced blocks of a text in some languages, with lines that a backslash continues put together."""
     found = re.findall(r"^ *```(\w+)\n(.*?)^ *```", text.read_text(encoding="utf-8"), re.M | re.S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 from math_core import LatexToMathML
@@ -23,12 +24,16 @@ VERBS = (
     "data",
 )
 MARK = "<!-- every verb and its options -->"
+_FILE = re.compile(r"<!-- file: (\S+\.py) -->")
 _EQUATION = re.compile(r'<(span|div) class="arithmatex">(\\\(|\\\[)(.*?)(\\\)|\\\])</\1>', re.DOTALL)
 _LATEX = LatexToMathML()
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the help of the command line, as it is today, where a page asks for it."""
+    """Put the help of the command line and files of the repository, as they are, where a page wants them."""
+    markdown = _FILE.sub(
+        lambda found: f"```python\n{Path(found[1]).read_text(encoding='utf-8')}```", markdown
+    )
     return markdown.replace(MARK, _command_line()) if MARK in markdown else markdown
 
 
