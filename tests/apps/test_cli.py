@@ -71,9 +71,9 @@ def test_wrong_input_is_one_line_and_status_2(arguments, line, fails, tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_images_of_unknown_classes_need_k(fails, tmp_path):
+def test_recipes_that_cannot_count_classes_need_k(fails, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((9, 8, 8), np.uint8))
-    assert "--classes is missing" in fails("train", tmp_path / "x.npy")
+    assert "--classes is missing" in fails("train", tmp_path / "x.npy", "--recipe", "paper")
 
 
 # Where settings come from

@@ -194,7 +194,7 @@ def test_the_state_of_torch_stays_the_callers(digits):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"classes": 1}, "n_classes 1: 2 or more is needed"),
+        ({"classes": 1}, "n_classes 1: a number of 2 or more"),
         ({"classes": 60}, "n_classes 60: there are only 40 images"),
         ({"recipe": "elastik"}, "recipe elastik.*elastic"),
         ({"steps": 0}, "steps 0: 1 or more"),

@@ -37,8 +37,8 @@ _OWN = "estimator.safetensors"
 """what a run folder needs besides for an estimator to come back: labels, range and shape of its input"""
 
 _KEPT = (
-    "config.toml", "model.json", "model.safetensors", "shares.json", "names.json", "stats.jsonl",
-    "samples/*.png",
+    "classes.json", "config.toml", "model.json", "model.safetensors", "shares.json", "names.json",
+    "stats.jsonl", "samples/*.png",
 )  # fmt: skip
 """the files of a run folder that an estimator holds in memory, so that it can be saved, copied and pickled"""
 
@@ -51,7 +51,8 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
     of pictures, a `.npz`. What it trains is a PyTorch module, a `core.class_model.ClassModel`, here `model_`.
 
     Arguments:
-        n_classes: K, how many kinds to look for.
+        n_classes: K, how many kinds to look for; `"auto"`, or a range like `"5-30"`, where it is to be found
+            out.
         recipe: named settings, see the README.
         minutes, steps: the budget, one or the other; neither gives half a minute to ten minutes, by the
             number of images. Only with `steps` does a `random_state` repeat itself.
@@ -66,6 +67,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         labels_: class of each image of `fit`, int64 `(N,)`; an estimator loaded from a run that the command
             line trained has none.
         class_prior_: learned share of each class, `(K,)`.
+        classes_found_: K, how sure it is and the evidence, where it was found out; otherwise None.
         n_features_in_: values in an image given to `fit`; input_shape_ is their `(H, W, C)`.
         pixel_range_: the values of black and white.
         history_: the lines of statistics of the training, each a dict.
@@ -81,7 +83,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
 
     def __init__(
         self,
-        n_classes: int = 10,
+        n_classes: int | str = 10,
         *,
         recipe: str = "elastic",
         minutes: float | None = None,
@@ -272,6 +274,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         """What a finished run has learned."""
         self.config_ = run.config
         self.history_ = run.stats()
+        self.classes_found_ = run.classes_found()
         self.model_ = run.load_model(choose_device(self.device))
         self.class_prior_ = self.model_.prior.probabilities().double().cpu().numpy()
         found = [path for pattern in _KEPT for path in sorted(run.path.glob(pattern))]

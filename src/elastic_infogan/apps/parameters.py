@@ -40,7 +40,9 @@ def config_from(parameters: Mapping[str, Any], source: str, images: NDArray[Any]
     seed = parameters["random_state"]
     if not isinstance(seed, Integral):
         seed = check_random_state(seed).randint(2_000_000_000)
-    values = {**parameters, "n_classes": operator.index(parameters["n_classes"]), "random_state": int(seed)}
+    n_classes = parameters["n_classes"]
+    n_classes = n_classes if isinstance(n_classes, str) else operator.index(n_classes)
+    values = {**parameters, "n_classes": n_classes, "random_state": int(seed)}
     changes = {key: values[name] for key, name in _PARAMETERS.items() if values[name] is not None}
     changes |= {**(parameters["settings"] or {}), "source": source}
     config = choose(overlay(named(parameters["recipe"]), changes, "settings"), images)

@@ -12,6 +12,7 @@ from elastic_infogan.data.kinds import recognise
 from elastic_infogan.data.sources import holds_pictures, known_classes
 from elastic_infogan.training.config import Config, flatten
 from elastic_infogan.training.recipes import named
+from elastic_infogan.training.sought import sought
 
 __all__ = ["show"]
 
@@ -40,8 +41,7 @@ def _rows(asked: Config, settled: Config, images: ImageSet) -> Iterator[Row]:
     yield "size", f"{settled.size}×{settled.size} pixels", why("size", _of_size(settled.source)), "--size"
     colours = "every image is grey" if grey else "there are images with colours"
     yield "colours", "grey" if grey else "RGB", why("channels", colours), "--channels"
-    known = known_classes(settled.source) == settled.classes
-    yield "classes", str(settled.classes), f"known of {settled.source}" if known else "given", "--classes"
+    yield "classes", *_classes(asked, settled), "--classes"
     sort = "" if asked.views.preset != "auto" else recognise(images.images).reason
     yield "views", settled.views.preset, sort or why("views.preset", ""), "--views.preset"
     yield (
@@ -56,6 +56,17 @@ def _rows(asked: Config, settled: Config, images: ImageSet) -> Iterator[Row]:
         reason = why("schedule.encode_batch", _of_batch(encode, len(images)))
         yield "… at first", f"{encode} images", reason, "--schedule.encode-batch"
     yield "budget", _budget(settled), _of_budget(asked, settled, len(images)), "--minutes, --steps"
+
+
+def _classes(asked: Config, settled: Config) -> tuple[str, str]:
+    wanted = sought(settled.classes or 0)
+    if not wanted.known:
+        return (
+            f"{wanted.low} to {wanted.high}",
+            "to be found out" if asked.classes else "not given: to be found out",
+        )
+    known = known_classes(settled.source) == settled.classes
+    return str(settled.classes), f"known of {settled.source}" if known else "given"
 
 
 def _whys(asked: Config) -> Callable[[str, str], str]:

@@ -138,11 +138,13 @@ def _charts(stats: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     if not stats:
         return []
     stages = _stages(stats)
-    n_classes = len(stats[0]["prior"])
-    minutes = np.array([0.0, *(line["seconds"] / 60 for line in stats)])
-    prior = np.array([[1 / n_classes] * n_classes, *(line["prior"] for line in stats)])  # it starts uniform
-    about = "one band a class, its height the share; the number is the class"
-    drawn = [("Class prior over time", about, charts.prior_over_time(minutes, prior, stages))]
+    drawn = []
+    if n_classes := len(stats[-1]["prior"]):
+        minutes = np.array([0.0, *(line["seconds"] / 60 for line in stats)])
+        uniform = [1 / n_classes] * n_classes  # it starts so, and is not told while K is to be found out
+        prior = np.array([uniform, *(line["prior"] or uniform for line in stats)])
+        about = "one band a class, its height the share; the number is the class"
+        drawn.append(("Class prior over time", about, charts.prior_over_time(minutes, prior, stages)))
     for name in dict.fromkeys(name for line in stats for name in line["losses"]):
         points = [(line["seconds"] / 60, line["losses"][name]) for line in stats if name in line["losses"]]
         title, about = LOSSES.get(name, (name.replace("_", " "), ""))

@@ -69,8 +69,16 @@ def train(
     except (KeyboardInterrupt, loop.Interrupted) as stop:
         _say_how_to_go_on(config, path)
         raise KeyboardInterrupt from stop
-    _diagnose(run, images)
+    _conclude(run, images)
     terminal.say(f"Trained: {path}. Next: elastic-infogan report {path}")
+
+
+def _say_how_many(run: Run) -> None:
+    """How many classes were found, where that was not given."""
+    if not isinstance(run.config.classes, str):
+        return
+    found = run.classes_found()
+    terminal.say(found["says"] if found else "The budget ended before the number of classes was found out.")
 
 
 def _say_how_to_go_on(config: Config, path: Path) -> None:
@@ -95,8 +103,9 @@ def _board(run: Run, progress: Callable[[Progress], None]) -> Iterator[Callable[
         board.close()
 
 
-def _diagnose(run: Run, images: ImageSet) -> None:
-    """Say what is wrong, as far as that shows without labels, in at most `DIAGNOSED` of the images."""
+def _conclude(run: Run, images: ImageSet) -> None:
+    """Say how many classes there are, and what is wrong with them, in at most `DIAGNOSED` of the images."""
+    _say_how_many(run)
     model = run.load_model()
     seen = images.images[:: -(-len(images) // DIAGNOSED)]
     gallery = Gallery(run, model, ImageSet(seen, images.origin), ask(model, seen))
@@ -111,8 +120,13 @@ def _settled(config: Config) -> Config:
         imbalance.parse(config.imbalance)
     within_limits(config)
     classes = known_classes(config.source) if config.classes is None else config.classes
+    if classes is None and config.schedule.encode:
+        classes = "auto"
     if classes is None:
-        raise ConfigError(f"--classes is missing: how many kinds to look for in {config.source}")
+        raise ConfigError(
+            f"--classes is missing: how many kinds to look for in {config.source}; "
+            f"recipe {config.recipe} does not find it out"
+        )
     return replace(config, classes=classes)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Adam
 
 from elastic_infogan.errors import RunError, TrainingError
+from elastic_infogan.training.resizing import resize
 from elastic_infogan.training.run import Run, read_tensors, write_tensors
 from elastic_infogan.training.state import State
 from elastic_infogan.training.telemetry import ADVICE
@@ -58,6 +59,8 @@ def restore(state: State, run: Run) -> None:
     """
     tensors, scalars = read_tensors(run.checkpoint)
     try:
+        if isinstance(state.config.classes, str):
+            resize(state, len(tensors["model/prior.logits"]))
         state.model.load_state_dict(_under(tensors, "model/"))
         state.average.load_state_dict(_under(tensors, "average/"))
         for name, optimiser in state.optimisers.items():

@@ -234,8 +234,8 @@ class Config:
     """the named settings that this run starts from"""
     model: Literal["elastic-infogan", "jointvae"] = "elastic-infogan"
     """what is trained: G, D and Q in their game, or a variational autoencoder"""
-    classes: int | None = None
-    """number of class codes K"""
+    classes: int | str | None = None
+    """number of class codes K; auto or a range like 5-30 where it is to be found out (recipe elastic)"""
     seed: int = 0
     """seed of every random draw"""
     minutes: float | None = None
@@ -359,8 +359,12 @@ def from_toml(text: str, origin: str) -> dict[str, Any]:
     return flat
 
 
-def to_toml(config: Config) -> str:
-    """Every setting as TOML; None, which TOML lacks, is left out. `from_toml` reads it back."""
+def to_toml(config: Config, classes_found: int | None = None) -> str:
+    """Every setting as TOML; None, which TOML lacks, is left out. `from_toml` reads it back.
+
+    Arguments:
+        classes_found: how many there turned out to be, for a comment beside what was asked for.
+    """
     import tomlkit
 
     document = tomlkit.document()
@@ -374,4 +378,6 @@ def to_toml(config: Config) -> str:
             document.add(spec.name, table)
         elif value is not None:
             document.add(spec.name, value)
+    if classes_found is not None and isinstance(config.classes, str):
+        document["classes"].comment(f"{classes_found} found")
     return tomlkit.dumps(document)

@@ -6,6 +6,7 @@ import math
 
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config, flatten
+from elastic_infogan.training.sought import sought
 
 __all__ = ["consistent"]
 
@@ -25,7 +26,8 @@ _JOINTVAE_HAS_NO = {
 
 
 def consistent(config: Config) -> None:
-    """Refuse a part that the model lacks, a D without its codes, and shares that are no class prior.
+    """Refuse parts that the model lacks, a D without its codes, shares that are no class prior, and a number
+    of classes to be found out where no stage does.
 
     Raises:
         ConfigError: the first contradiction, by its flag.
@@ -34,6 +36,7 @@ def consistent(config: Config) -> None:
         _check_jointvae(config)
     else:
         _check_game(config)
+    _check_number(config)
     _check_shares(config)
 
 
@@ -51,6 +54,14 @@ def _check_game(config: Config) -> None:
         raise ConfigError(
             "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "
             "use --adversary.no-conditional or --schedule.encode above 0"
+        )
+
+
+def _check_number(config: Config) -> None:
+    if config.classes is not None and not sought(config.classes).known and not config.schedule.encode:
+        raise ConfigError(
+            f"--classes {config.classes}: how many there are is found on leaving the stage encode, which "
+            f"recipe {config.recipe} lacks; give a number, or use --recipe elastic"
         )
 
 

@@ -9,14 +9,25 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
-from elastic_infogan.training.joining import join, links, most_agreed, nearest, reattach
+from elastic_infogan.training.counting import Count, count
+from elastic_infogan.training.joining import (
+    NEIGHBOURS,
+    STARTS,
+    join,
+    links,
+    most_agreed,
+    nearest,
+    reattach,
+    small_clusters,
+)
+from elastic_infogan.training.resizing import resize
+from elastic_infogan.training.sought import sought
 from elastic_infogan.training.state import State
 
 __all__ = ["LinearPosterior", "assign", "classes_of", "discover", "set_q_and_prior", "tied_mixture"]
@@ -30,14 +41,8 @@ HEAD_NORM = 10.0
 SMALL_CLUSTERS = 10
 """Clusters for each class before joining."""
 
-NEIGHBOURS = 10
-"""Links of each image to those most like it."""
-
 EM_STEPS = 1
 """Steps of EM after the joining: more of them leave it again for what is likelier (docs/experiments.md)."""
-
-STARTS = 5
-"""Clusterings from different starts, of which the most agreed counts."""
 
 CONFIRMED = 0.75
 """Part of the neighbours in pixels that must be of one class before pixels have a say."""
@@ -112,22 +117,13 @@ def classes_of(features: Tensor, n_classes: int, seed: int, pixels: Tensor | Non
     look_alike = None if pixels is None else nearest(pixels - pixels.mean(0), NEIGHBOURS)
     found = []
     for start in range(STARTS):
-        clusters = _small_clusters(exact, small, seed + start)
+        clusters = small_clusters(exact, small, seed + start)
         joined = join(links(alike, clusters, small), n_classes)
         classes = joined.classes
         if look_alike is not None and _trusted(look_alike, classes[clusters]):
             classes = reattach(joined, links(look_alike, clusters, small))
         found.append(classes[clusters])
     return most_agreed(found)
-
-
-def _small_clusters(features: NDArray[np.float64], number: int, seed: int) -> NDArray[np.int64]:
-    """Cluster of each of `features` (N, F); fewer than `number` are filled where images repeat."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = KMeans(number, n_init=1, random_state=seed, max_iter=60).fit(features)
-    clusters: NDArray[np.int64] = fitted.labels_.astype(np.int64)
-    return clusters
 
 
 def _trusted(look_alike: Tensor, classes: NDArray[np.int64]) -> bool:
@@ -169,16 +165,32 @@ def set_q_and_prior(model: ClassModel, posterior: LinearPosterior) -> None:
     model.prior.assign(posterior.shares.to(model.prior.logits.device))
 
 
-def discover(state: State) -> None:
-    """Find the classes among the features of real images, and start Q's head and the prior from them."""
+def discover(state: State) -> Count | None:
+    """Find the classes among the features of real images, and start Q's head and the prior from them.
+
+    Returns:
+        how many there are, where that was to be found out; the model then has as many codes.
+    """
     n = min(len(state.batches), FEATURES_AT_MOST)
     chosen = torch.from_numpy(np.random.default_rng(state.config.seed).permutation(len(state.batches))[:n])
     features = torch.cat([_answer(state, part)[1] for part in chosen.split(CHUNK)])
     pixels = torch.cat([_coarse(state.batches.gather(part)) for part in chosen.split(CHUNK)])
+    number = _count(state, features)
+    if number is not None:
+        resize(state, number.found)
     posterior = tied_mixture(features, state.model.n_classes, state.config.seed, pixels)
     if state.fabric.world_size > 1:
         posterior = state.fabric.broadcast(posterior)
     set_q_and_prior(state.model, posterior)
+    return number
+
+
+def _count(state: State, features: Tensor) -> Count | None:
+    wanted = sought(state.config.classes or 0)
+    if wanted.known:
+        return None
+    number = count(features, wanted, state.config.seed)
+    return state.fabric.broadcast(number) if state.fabric.world_size > 1 else number
 
 
 def _coarse(images: Tensor) -> Tensor:

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor
 
-__all__ = ["Joined", "join", "links", "most_agreed", "nearest", "reattach"]
+__all__ = [
+    "NEIGHBOURS",
+    "STARTS",
+    "Joined",
+    "join",
+    "links",
+    "most_agreed",
+    "nearest",
+    "reattach",
+    "small_clusters",
+]
 
 CHUNK = 256
 """Rows of the similarity matrix at a time."""
+
+NEIGHBOURS = 10
+"""Links of each image to those most like it."""
+
+STARTS = 5
+"""Clusterings from different starts, of which the most agreed counts."""
 
 RARER = 0.9
 """Exponent of the lesser group's links in the affinity, the greater's taking the rest. With 1/2, the
@@ -34,6 +53,15 @@ def nearest(vectors: Tensor, neighbours: int) -> Tensor:
         similarity[torch.arange(len(rows)), rows] = -2.0  # nobody is its own neighbour
         parts.append(similarity.topk(min(neighbours, len(unit) - 1), dim=1).indices)
     return torch.cat(parts)
+
+
+def small_clusters(features: NDArray[np.float64], number: int, seed: int) -> NDArray[np.int64]:
+    """Cluster of each of `features` (N, F) by k-means; fewer than `number` are filled where images repeat."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = KMeans(number, n_init=1, random_state=seed, max_iter=60).fit(features)
+    clusters: NDArray[np.int64] = fitted.labels_.astype(np.int64)
+    return clusters
 
 
 def links(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -> NDArray[np.float64]:
@@ -60,10 +88,12 @@ class Joined:
     Arguments:
         classes: of each small cluster, int64 `(M,)` in 0 ... K-1.
         pieces: every group of small clusters that was joined on the way, and each by itself.
+        closeness: affinity of the two groups of each joining, the first joining first.
     """
 
     classes: NDArray[np.int64]
     pieces: Sequence[NDArray[np.int64]]
+    closeness: Sequence[float]
 
 
 def affinity(
@@ -95,11 +125,13 @@ def join(linked: NDArray[np.float64], n_classes: int) -> Joined:
     between = linked.astype(np.float64)
     members = [np.array([k]) for k in range(len(between))]
     pieces = list(members)
+    closeness = []
     while len(members) > n_classes:
         degree = between.sum(1)
         close = affinity(between, degree[:, None], degree[None])
         np.fill_diagonal(close, -1.0)
         one, other = sorted(divmod(int(close.argmax()), len(members)))
+        closeness.append(float(close[one, other]))
         between[one] += between[other]
         between[:, one] += between[:, other]
         between = np.delete(np.delete(between, other, 0), other, 1)
@@ -108,7 +140,7 @@ def join(linked: NDArray[np.float64], n_classes: int) -> Joined:
     classes = np.empty(len(linked), np.int64)
     for k, group in enumerate(members):
         classes[group] = k
-    return Joined(classes, pieces)
+    return Joined(classes, pieces, closeness)
 
 
 def reattach(joined: Joined, linked: NDArray[np.float64]) -> NDArray[np.int64]:

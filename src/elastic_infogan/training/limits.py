@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config, flatten
+from elastic_infogan.training.sought import sought
 
 __all__ = ["LIMITS", "Limit", "within_limits"]
 
@@ -35,7 +36,7 @@ _TWO_OR_MORE, _FRACTION, _DECAY = Limit(2), Limit(0, 1), Limit(0, 0.99999)
 
 LIMITS: Mapping[str, Limit] = {
     "seed": Limit(0, 2_000_000_000),  # scikit-learn's seeds have 32 bits
-    **dict.fromkeys(("classes", "batch", "schedule.encode_batch"), _TWO_OR_MORE),
+    **dict.fromkeys(("batch", "schedule.encode_batch"), _TWO_OR_MORE),
     **dict.fromkeys(("steps", "devices", "nodes", "schedule.q_interval"), _ONE_OR_MORE),
     **dict.fromkeys(
         ("networks.generator_width", "networks.discriminator_width", "networks.encoder_width"), _ONE_OR_MORE
@@ -75,6 +76,8 @@ def within_limits(config: Config) -> None:
         if limit is not None and isinstance(value, (int, float)) and value not in limit:
             flag = "--" + name.replace("_", "-")
             raise ConfigError(f"{flag} {value:g}: {limit} is needed")
+    if config.classes is not None:
+        sought(config.classes)
     before = config.schedule.encode + config.schedule.refine
     if before > 1:
         raise ConfigError(

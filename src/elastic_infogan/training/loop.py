@@ -82,7 +82,7 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
         began, before = time.perf_counter(), state.progress
         stage = stage_at(state.config, before)
         if stage != state.stage:
-            enter(state, stage)
+            enter(state, stage, run)
         set_learning_rates(state)
         ready = time.perf_counter()
         STEPS[stage](state)
@@ -122,7 +122,7 @@ def stage_bounds(config: Config, stage: str) -> tuple[float, float]:
     return {"encode": (0.0, first), "refine": (first, second)}.get(stage, (second, 1.0))
 
 
-def enter(state: State, stage: str) -> None:
+def enter(state: State, stage: str, run: Run) -> None:
     """Begin a stage; leaving `encode` means finding the classes among the features.
 
     A Q with an encoder of its own then labels every image once, for the stage to build on.
@@ -130,12 +130,19 @@ def enter(state: State, stage: str) -> None:
     if state.stage == "encode":
         steps.settle(state)
         checkpoint.refuse_nan(state)
-        discovery.discover(state)
+        number = discovery.discover(state)
+        if number is not None and state.fabric.is_global_zero:
+            run.write_classes(number.as_json())
     elif state.stage == "refine":
         steps.settle(state)
     if state.stage in ("encode", "refine"):
         state.labels = discovery.assign(state)
     state.stage = stage
+
+
+def number_is_known(state: State) -> bool:
+    """Whether the model has as many codes as there are classes: given, or found out by now."""
+    return not isinstance(state.config.classes, str) or state.stage != "encode"
 
 
 def set_learning_rates(state: State) -> None:
@@ -161,7 +168,7 @@ def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> No
         max(0.0, left),
         state.meter.images / max(elapsed, 1e-9),
         state.meter.means(state.step),
-        tuple(state.model.prior.probabilities().tolist()),
+        tuple(state.model.prior.probabilities().tolist()) if number_is_known(state) else (),
     )
     state.meter.reset(state.seconds)
     if state.fabric.is_global_zero:

@@ -147,7 +147,7 @@ class Run:
         """Write the configuration first: a folder without it is nobody's run, whenever a crash comes."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self.write_text("config.toml", to_toml(self.config))
+            self.write_settings()
             for name in ("samples", "checkpoint"):
                 (self.path / name).mkdir(exist_ok=True)
         except OSError as error:
@@ -167,6 +167,27 @@ class Run:
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON file of the run folder, whole or not at all."""
         self.write_text(name, files.as_json(value))
+
+    def write_settings(self) -> None:
+        """Write `config.toml`: what was asked for, and how many classes were found, once that is known."""
+        found = self.classes_found()
+        self.write_text("config.toml", to_toml(self.config, found["found"] if found else None))
+
+    def write_classes(self, found: Mapping[str, Any]) -> None:
+        """Write `classes.json`: how many classes were `found`, how sure that is, and the evidence."""
+        self.write_json("classes.json", {"asked": self.config.classes, **found})
+        self.write_settings()
+
+    def classes_found(self) -> dict[str, Any] | None:
+        """What `write_classes` wrote; None where the number was given, or is not known yet."""
+        file = self.path / "classes.json"
+        if not file.exists():
+            return None
+        try:
+            found = json.loads(_text_of(file))
+            return {**found, "found": int(found["found"]), "says": str(found["says"])}
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunError(f"{file} is damaged: delete it, and training will write it again") from error
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Append a line to `stats.jsonl`."""

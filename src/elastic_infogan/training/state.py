@@ -28,6 +28,7 @@ from elastic_infogan.training.consistency import consistent
 from elastic_infogan.training.hardware import choose_device, make_fabric
 from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.presets import ranges
+from elastic_infogan.training.sought import sought
 from elastic_infogan.training.telemetry import Meter
 
 __all__ = ["GameState", "State", "VariationalState", "build", "check", "make_optimisers", "setup"]
@@ -163,7 +164,7 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
 def _check_number(config: Config, n: int) -> None:
     if config.classes is None:
         raise ConfigError("--classes is missing: say how many classes to look for")
-    if config.classes > n:
+    if config.classes != "auto" and sought(config.classes).high > n:
         raise ConfigError(f"--classes {config.classes}: there are only {n} images in {config.source}")
     batches = {"--batch": config.batch}
     if config.schedule.encode:
@@ -175,6 +176,8 @@ def _check_number(config: Config, n: int) -> None:
 
 def build(config: Config, size: int, channels: int) -> ClassModel:
     """The untrained model for images of `size` pixels and `channels` channels.
+
+    Where the number of classes is to be found out it has as many codes as there may be, see `resizing`.
 
     Raises:
         ConfigError: a number that the networks need is still open; `choose` settles it for given images.
@@ -188,8 +191,9 @@ def build(config: Config, size: int, channels: int) -> ClassModel:
             "set them, or let training.choices.choose fit them to the images"
         )
     common: dict[str, Any] = {
-        "size": size, "channels": channels, "n_classes": config.classes, "noise": config.latent.noise,
-        "continuous": config.latent.continuous, "features": n.features, "encoder_width": n.encoder_width,
+        "size": size, "channels": channels, "n_classes": sought(given["classes"]).high,
+        "noise": config.latent.noise, "continuous": config.latent.continuous, "features": n.features,
+        "encoder_width": n.encoder_width,
         "generator_width": n.generator_width, "generator_hidden": n.generator_hidden,
     }  # fmt: skip
     model: ClassModel

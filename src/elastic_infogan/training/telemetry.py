@@ -39,7 +39,7 @@ class Progress:
         seconds, seconds_left: of training time.
         images_per_second: since the last line.
         losses: mean of each term since the last line.
-        prior: class probabilities, `(K,)`.
+        prior: class probabilities, `(K,)`; empty for as long as K is to be found out.
     """
 
     stage: str

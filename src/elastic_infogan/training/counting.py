@@ -1,0 +1,142 @@
+"""How many classes there are: groups are joined for as long as the two closest of them are of one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from elastic_infogan.training.joining import NEIGHBOURS, STARTS, join, links, nearest, small_clusters
+from elastic_infogan.training.sought import Sought
+
+__all__ = ["Count", "count", "counted"]
+
+CLUSTERS, CLUSTERS_A_CLASS = 200, 7
+"""Small clusters that are joined, and how many there are at least for each class that is allowed."""
+
+MEMBERS = 5
+"""Images of a small cluster, on average, at least."""
+
+HALVES = (0.15, 0.3)
+"""Between these parts of the small clusters left, joining brings together halves of one kind."""
+
+OF_ONE_KIND = 0.35
+"""Groups are of one kind if they are this many times as close as halves of one usually are; measured in
+docs/experiments.md."""
+
+DOUBT = (0.8, 1.25)
+"""Factors on `OF_ONE_KIND` whose answers are possible too."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Count:
+    """An estimate of the number of classes.
+
+    Arguments:
+        found: the estimate.
+        low, high: the smallest and the largest number that a start by itself, or another limit, gives.
+        votes: the number that each start gives.
+        closeness: of the two closest of k groups, k from 2, where halves of one kind have 1.
+        beyond: whether more classes look separate than were allowed.
+    """
+
+    found: int
+    low: int
+    high: int
+    votes: tuple[int, ...]
+    closeness: tuple[float, ...]
+    beyond: bool
+
+    @property
+    def one_kind(self) -> bool:
+        """Whether nothing is separate: the last two groups are as close as halves of one kind."""
+        return min(self.closeness, default=1.0) >= OF_ONE_KIND
+
+    @property
+    def how_sure(self) -> str:
+        """In a word or two."""
+        width = self.high - self.low
+        return "sure" if width == 0 else "fairly sure" if width <= 2 else "not sure"
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is told in `classes.json`."""
+        return {**asdict(self), "one_kind": self.one_kind, "says": self.in_words()}
+
+    def in_words(self) -> str:
+        """The estimate, how sure it is, and why."""
+        if self.one_kind:
+            return (
+                f"No separate kinds were found: any two groups are at least {OF_ONE_KIND:.0%} as close as "
+                f"halves of one kind usually are. {self.found} classes are the fewest that were allowed."
+            )
+        between = "" if self.low == self.high else f" ({self.low} to {self.high})"
+        groups = self._known((self.found, self.found + 1))
+        close = ", ".join(f"of {k} groups {self.closeness[k - 2]:.0%}" for k in groups)
+        more = " There may be more than were allowed: widen --classes." if self.beyond else ""
+        return (
+            f"About {self.found} classes{between}, {self.how_sure}. If halves of one kind are 100% close, "
+            f"the two closest {close}.{more}"
+        )
+
+    def _known(self, numbers: tuple[int, ...]) -> list[int]:
+        return [k for k in numbers if k - 2 < len(self.closeness)]
+
+
+def count(features: Tensor, wanted: Sought, seed: int) -> Count:
+    """How many classes `features` (N, F), of unit length, fall into.
+
+    Small clusters are joined as in discovery, from several starts, down to one group. How close the two
+    groups were that each joining brought together, in units of what it is where halves of one kind are
+    brought together, tells where to stop: before different kinds are joined.
+    """
+    exact = features.double().cpu().numpy()
+    small = max(CLUSTERS, CLUSTERS_A_CLASS * wanted.high)
+    small = min(small, max(len(exact) // MEMBERS, wanted.high + 2), len(exact))
+    alike = nearest(features, NEIGHBOURS)
+    starts = []
+    for start in range(STARTS):
+        with threadpool_limits(1):  # type: ignore[no-untyped-call]
+            clusters = small_clusters(exact, small, seed + start)
+        filled, clusters = np.unique(
+            clusters, return_inverse=True
+        )  # fewer than asked for where images repeat
+        starts.append(join(links(alike, clusters, len(filled)), 1).closeness)
+    return counted(starts, wanted)
+
+
+def counted(starts: Sequence[Sequence[float]], wanted: Sought) -> Count:
+    """The estimate from the closeness at each joining, M groups to M - 1 first, of several starts.
+
+    >>> counted([[*[0.8] * 20, 0.05, 0.02]] * 3, Sought(2, 5)).found
+    3
+    """
+    shortest = min(len(start) for start in starts)
+    closest = np.array([start[::-1][:shortest] for start in starts])  # [:, k - 2] of the two closest of k
+    first, last = (int(part * closest.shape[1]) for part in HALVES)
+    halves = float(np.median(closest[:, first : max(last, first + 1)]))
+    closest = closest / max(halves, 1e-12)
+    together = np.median(closest, axis=0)
+    votes = tuple(_separate(start, OF_ONE_KIND, wanted) for start in closest)
+    possible = (*votes, *(_separate(together, factor * OF_ONE_KIND, wanted) for factor in DOUBT))
+    return Count(
+        found=_separate(together, OF_ONE_KIND, wanted),
+        low=min(possible),
+        high=max(possible),
+        votes=votes,
+        closeness=tuple(np.round(together[: wanted.high], 4).tolist()),
+        beyond=bool((together[wanted.high - 1 : wanted.high] < OF_ONE_KIND).any()),
+    )
+
+
+def _separate(closest: Floats, limit: float, wanted: Sought) -> int:
+    """The largest number of groups of which even the two closest are separate; `closest` (k - 2) from two."""
+    k = np.arange(2, len(closest) + 2)
+    allowed = (closest < limit) & (wanted.low <= k) & (k <= wanted.high)
+    return int(k[allowed].max(initial=wanted.low))

@@ -1,0 +1,37 @@
+"""Another number of class codes for a model that has learned features only."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import torch
+
+from elastic_infogan.training.state import State, build, make_optimisers
+
+__all__ = ["resize"]
+
+
+def resize(state: State, n_classes: int) -> None:
+    """Build head, prior, G and D anew with `n_classes` codes; the encoder goes on as it is.
+
+    For the end of the stage `encode`, when the number of classes becomes known: until then no loss has
+    touched anything but the encoder. The random draws of training go on as if nothing had been built.
+    """
+    if n_classes == state.model.n_classes:
+        return
+    config, old = state.config, state.model
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)  # the same weights in every process
+        new = build(replace(config, classes=n_classes), old.spec.size, old.spec.channels)
+    new = new.to(state.fabric.device)
+    new.encoder.load_state_dict(old.encoder.state_dict())
+    new.train(old.training)
+    new.encoder.train(old.encoder.training)
+    optimisers = make_optimisers(config, new, state.fabric.device.type)
+    moments = state.optimisers["q"].state
+    for was, now in zip(old.encoder.parameters(), new.encoder.parameters(), strict=True):
+        if was in moments:
+            optimisers["q"].state[now] = moments[was]
+    state.model, state.optimisers = new, optimisers
+    state.average = copy.deepcopy(new.generator).requires_grad_(False)

@@ -1,0 +1,51 @@
+"""How many classes there are is read off the closeness of the groups that joining brings together."""
+
+import numpy as np
+import pytest
+import torch
+
+from elastic_infogan.training.counting import count, counted
+from elastic_infogan.training.sought import Sought
+
+
+def blobs(counts, seed=0, spread=0.15, features=16):
+    """Unit features around as many orthogonal directions."""
+    random = torch.Generator().manual_seed(seed)
+    centres = torch.eye(features)[torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))]
+    points = centres + spread * torch.randn(sum(counts), features, generator=random)
+    return torch.nn.functional.normalize(points, dim=1)
+
+
+@pytest.mark.parametrize("counts", [(400, 400, 400), (700, 250, 120, 60, 40)])
+def test_separate_groups_are_counted_however_unequal(counts):
+    found = count(blobs(counts), Sought(2, 15), seed=0)
+    assert (found.found, found.low, found.high, found.how_sure) == (len(counts), *[len(counts)] * 2, "sure")
+    last_two, halves = found.closeness[len(counts) - 2 : len(counts)]
+    assert last_two < 0.2
+    assert halves > 0.5
+
+
+def test_one_cloud_is_said_to_be_one():
+    found = count(blobs([600]), Sought(3, 15), seed=0)
+    assert found.one_kind
+    assert found.found == 3
+    assert found.in_words().startswith("No separate kinds were found")
+
+
+def test_more_kinds_than_allowed_are_not_hidden():
+    found = count(blobs([150] * 6), Sought(2, 4), seed=0)
+    assert (found.found, found.beyond) == (4, True)
+    assert "widen --classes" in found.in_words()
+
+
+def test_copies_are_not_taken_for_kinds():
+    few = torch.nn.functional.normalize(torch.randn(3, 8, generator=torch.Generator().manual_seed(0)), dim=1)
+    assert count(few.repeat(100, 1), Sought(2, 20), seed=0).found <= 3
+
+
+def test_starts_that_disagree_widen_the_answer():
+    one, other = [*[1.0] * 20, 0.9, 0.02], [*[1.0] * 20, 0.05, 0.02]
+    found = counted([one, other, other], Sought(2, 6))
+    assert (found.found, found.low, found.high, found.votes) == (3, 2, 3, (2, 3, 3))
+    assert found.how_sure == "fairly sure"
+    assert np.allclose(found.closeness[:2], [0.02, 0.05])
