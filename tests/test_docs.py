@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -32,6 +33,19 @@ def site(tmp_path_factory):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return out
+
+
+def test_the_figures_can_be_drawn_again(tmp_path):
+    """Those that take neither a training nor a finished run; the others at least find all that they use."""
+    source = ROOT / "docs" / "making" / "figures.py"
+    spec = importlib.util.spec_from_file_location("figures", source)
+    figures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(figures)
+    drawn = {path.stem for path in (ROOT / "docs" / "figures").iterdir()}
+    assert drawn == set(figures.FIGURES)
+    for name in ("gumbel", "views"):
+        figures.FIGURES[name](tmp_path / name, None)
+        assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
 class Loaded(HTMLParser):

@@ -29,11 +29,13 @@ from elastic_infogan.core.functional import gumbel_softmax, sample_gumbel
 from elastic_infogan.data.sources import load
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.evaluation.answers import ask
-from elastic_infogan.training import discovery, steps
-from elastic_infogan.training.joining import join, links, nearest
+from elastic_infogan.training import steps
+from elastic_infogan.training.counting import OF_ONE_KIND, count
+from elastic_infogan.training.joining import NEIGHBOURS, join, links, nearest, small_clusters
 from elastic_infogan.training.presets import PRESETS, ranges
 from elastic_infogan.training.recipes import ELASTIC
 from elastic_infogan.training.run import Run
+from elastic_infogan.training.sought import Sought
 from elastic_infogan.training.state import setup
 
 __all__ = ["FIGURES", "main"]
@@ -144,15 +146,9 @@ def views(path: Path, runs: argparse.Namespace) -> None:
 def found(path: Path, runs: argparse.Namespace) -> None:
     """The way from features to classes on the bundled digits: small clusters, joined, and what is true."""
     digits = load("digits")
-    state = setup(replace(ELASTIC, source="digits", classes=10, steps=300), digits.images)
-    for group in state.optimisers["q"].param_groups:
-        group["lr"] = group["encode"]
-    for _ in range(300):
-        steps.encode(state)
-    steps.settle(state)
-    features = torch.from_numpy(ask(state.model, digits.images).features)
-    small = discovery._small_clusters(features.double().numpy(), 100, 0)
-    joined = join(links(nearest(features, discovery.NEIGHBOURS), small, 100), 10)
+    features = _encoded(digits.images)
+    small = small_clusters(features.double().numpy(), 100, 0)
+    joined = join(links(nearest(features, NEIGHBOURS), small, 100), 10)
     places = TSNE(metric="cosine", init="pca", random_state=0).fit_transform(features.numpy())
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     shades = np.random.default_rng(0).uniform(0.15, 0.85, (100, 3))
@@ -166,6 +162,31 @@ def found(path: Path, runs: argparse.Namespace) -> None:
         axes.set_title(title)
         axes.axis("off")
     _save(figure, path)
+
+
+def _encoded(images: NDArray[np.uint8]) -> torch.Tensor:
+    """Features of images after 600 steps of the first stage."""
+    state = setup(replace(ELASTIC, source="digits", classes=10, steps=600), images)
+    for group in state.optimisers["q"].param_groups:
+        group["lr"] = group["encode"]
+    for _ in range(600):
+        steps.encode(state)
+    steps.settle(state)
+    return torch.from_numpy(ask(state.model, images).features)
+
+
+def closeness(path: Path, runs: argparse.Namespace) -> None:
+    """How close the two closest groups are while the digits are joined further, and where that stops."""
+    found = count(_encoded(load("digits").images), Sought(2, 30), seed=0)
+    figure = Figure(figsize=(6.5, 2.6), layout="constrained")
+    axes = figure.subplots()
+    k = np.arange(2, len(found.closeness) + 2)
+    axes.bar(k, found.closeness, color=[TEN(0) if n <= found.found else FAINT for n in k], width=0.7)
+    axes.axhline(OF_ONE_KIND, color=TEN(3), linewidth=1)
+    axes.text(k[-1] + 0.6, OF_ONE_KIND + 0.02, "of one kind above", ha="right", fontsize=8, color=TEN(3))
+    axes.set(xlabel="groups left", ylabel="closeness of the closest two", xlim=(1.4, k[-1] + 0.7))
+    axes.set_title(f"{found.found} classes found ({found.low} to {found.high}), {found.how_sure}")
+    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
 
 
 def priors(path: Path, runs: argparse.Namespace) -> None:
@@ -206,7 +227,7 @@ def grown(path: Path, runs: argparse.Namespace) -> None:
     _save(figure, path, 16)
 
 
-FIGURES = {f.__name__: f for f in (gumbel, uniform, views, found, priors, grown)}
+FIGURES = {f.__name__: f for f in (gumbel, uniform, views, found, closeness, priors, grown)}
 
 
 def main() -> None:

@@ -151,12 +151,14 @@ def test_names_and_merges_of_the_explorer_are_those_of_the_page(digits_run, tmp_
     one, other = sorted(np.argsort(-counts)[:2].tolist())  # 30 steps leave some classes empty
     names = {"names": {str(one): "round <ones>"}, "merged": [[one, other]]}
     (digits_run / "names.json").write_text(json.dumps(names))
+    (digits_run / "classes.json").write_text(json.dumps({"found": 10, "says": "About 10 classes, sure."}))
     assert run(["assign", str(digits_run), "digits", "--out", str(tmp_path / "after.csv")]) == 0
     assert run(["report", str(digits_run), "digits"]) == 0
     page = page_of(digits_run)
     count = (tmp_path / "after.csv").read_text().count(",round <ones>\n")
     assert f"round <ones> {count:,} images" in page.words
     assert f"class {one} together with {other}" in page.words
+    assert "was found out as well. About 10 classes, sure." in page.words
     ids = {attributes["id"] for attributes in page.all("article")}
     assert f"class-{one}" in ids
     assert f"class-{other}" not in ids

@@ -98,6 +98,7 @@ class Published(
             "classes": self._classes(names, assigned),
             "kinds": len(names.groups()),
             "named": bool(names.names),
+            "found": (self.run.classes_found() or {}).get("says"),
             "assigned": assigned,
             "views": f"views of sort {config.views.preset}",
             "scores": scores(self._metrics()),

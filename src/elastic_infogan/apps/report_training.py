@@ -53,6 +53,7 @@ def content(run: Run) -> dict[str, Any]:
         "config": run.config,
         "classes": None,
         "findings": None,
+        "number": (run.classes_found() or {}).get("says"),
         "missing": _missing(run, stats),
         "trained": f"{datetime.fromtimestamp(trained.stat().st_mtime):%d %B %Y}"
         if trained.exists()
