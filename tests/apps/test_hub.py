@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from huggingface_hub import ModelCard, constants
+from huggingface_hub import HfApi, ModelCard, RepoUrl, constants
 
 from elastic_infogan import ElasticInfoGAN
 from elastic_infogan.apps import extras
@@ -76,6 +77,34 @@ def test_what_was_fetched_before_needs_no_network(pushed, tmp_path):
     (home / "refs").mkdir()
     (home / "refs" / "main").write_text(commit)
     assert ElasticInfoGAN.from_pretrained("someone/digits").n_classes == 10
+
+
+def test_the_hub_gets_what_a_folder_gets(pushed, digits_run, monkeypatch):
+    """Only the two calls that need the hub are replaced: there is none to push to."""
+    asked, given = {}, {}
+
+    def create_repo(self, repo_id, **settings):
+        asked.update(settings, repo_id=repo_id)
+        return RepoUrl(f"https://huggingface.co/{repo_id}")
+
+    def upload_folder(self, *, folder_path, **settings):
+        given.update(
+            {p.relative_to(folder_path): p.read_bytes() for p in folder_path.rglob("*") if p.is_file()}
+        )
+        return f"https://huggingface.co/{settings['repo_id']}"
+
+    monkeypatch.setattr(HfApi, "create_repo", create_repo)
+    monkeypatch.setattr(HfApi, "upload_folder", upload_folder)
+    assert run(["push", str(digits_run), "someone/digits", "--private"]) == 0
+    assert (asked["repo_id"], asked["private"]) == ("someone/digits", True)
+    folder = {p.relative_to(pushed): p.read_bytes() for p in pushed.rglob("*") if p.is_file()}
+    card, other = (files.pop(Path("README.md")).decode() for files in (given, folder))
+    assert given == folder
+    assert 'from_pretrained("someone/digits")' in card
+    assert (
+        card.partition("## Classes")[2].partition("```sh")[0]
+        == other.partition("## Classes")[2].partition("```sh")[0]
+    )
 
 
 def test_a_hub_out_of_reach_is_said_in_one_line(fails, trained):

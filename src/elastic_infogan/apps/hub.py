@@ -16,6 +16,9 @@ from elastic_infogan.training.run import Run
 
 __all__ = ["folder_of", "is_folder", "push"]
 
+_WANTED = ("*.json", "*.jsonl", "*.toml", "*.safetensors", "samples/*.png", "README.md")
+"""what a model consists of; whatever else its owner put beside it stays there"""
+
 
 def is_folder(name: str) -> bool:
     """Whether a name is that of a folder here, not `OWNER/MODEL` on the hub: it says so by how it begins.
@@ -67,7 +70,7 @@ def folder_of(name: str | os.PathLike[str], revision: str | None = None) -> Path
     from huggingface_hub import snapshot_download
 
     with _on_the_hub(os.fspath(name)):
-        return Path(snapshot_download(os.fspath(name), revision=revision))
+        return Path(snapshot_download(os.fspath(name), revision=revision, allow_patterns=list(_WANTED)))
 
 
 @contextmanager
