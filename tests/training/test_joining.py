@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from elastic_infogan.training.discovery import tied_mixture
+from elastic_infogan.training.discovery import posterior_of, regressed
 from elastic_infogan.training.joining import join, links, most_agreed, nearest, reattach
 
 
@@ -73,8 +73,8 @@ def test_the_odd_one_out_of_several_clusterings_does_not_count():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_rare_class_survives_beside_a_common_one_of_two_clumps(seed):
-    features, labels = blobs([1500, 400, 300, 40], seed)
-    posterior = tied_mixture(features, 4, seed=0)
+    features, labels = blobs([1500, 400, 300, 40], seed, spread=0.2)
+    posterior = posterior_of(features, 4, seed=0)
     classes = (features @ posterior.weight.t() + posterior.bias).argmax(1).numpy()
     for k in range(4):
         counts = np.bincount(classes[labels == k], minlength=4)
@@ -82,3 +82,31 @@ def test_a_rare_class_survives_beside_a_common_one_of_two_clumps(seed):
     assert np.sort(posterior.shares.numpy()) == pytest.approx(
         np.sort(np.bincount(labels) / len(labels)), abs=0.01
     )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_codes_that_no_image_fills_are_improbable(n_classes):
+    features, labels = blobs([60, 40], 0)
+    posterior = regressed(features.double().numpy(), labels, n_classes)
+    probabilities = (features @ posterior.weight.t() + posterior.bias).softmax(1)
+    assert (probabilities.argmax(1).numpy() == labels).mean() > 0.9
+    assert posterior.shares.tolist() == pytest.approx([0.6, 0.4, 0.0][:n_classes])
+    assert probabilities[:, 2:].sum() < 1
+
+
+def test_one_class_alone_takes_everything():
+    posterior = regressed(np.eye(4), np.zeros(4, np.int64), 3)
+    assert (torch.eye(4) @ posterior.weight.t() + posterior.bias).argmax(1).tolist() == [0, 0, 0, 0]
+
+
+def test_a_variant_nearer_to_another_class_stays_with_its_own():
+    """A class of two clumps on either side of another, whose mean lies where the other is."""
+    random = np.random.default_rng(0)
+    across = np.concatenate(
+        [random.normal(-1, 0.1, 400), random.normal(0.9, 0.1, 60), random.normal(0, 0.1, 300)]
+    )
+    classes = np.repeat([0, 0, 1], [400, 60, 300])
+    features = np.stack([across, np.where(classes == 1, 0.3, -0.3), random.normal(0, 0.1, 760)], 1)
+    fitted = regressed(features, classes, 2)
+    found = (features @ fitted.weight.numpy().T + fitted.bias.numpy()).argmax(1)
+    assert (found == classes).mean() > 0.99

@@ -224,8 +224,8 @@ class QHead(nn.Module):
 class Encoder(nn.Module):
     """Q's own convolutions: image `(N, C, H, W)` to penultimate features `(N, F)` of unit length.
 
-    On the unit sphere cosine similarity is an inner product, and the posterior of a mixture with one
-    tied covariance is linear-softmax in the features, so that `QHead` can be set from such a mixture.
+    On the unit sphere cosine similarity is an inner product, and classes that contrast has gathered there are
+    told apart by a linear-softmax posterior, which is what `QHead` computes.
     """
 
     def __init__(self, shape: ImageShape, width: int, features: int) -> None:

@@ -183,7 +183,7 @@ class Schedule:
     encode: float = 0.25
     """NT-Xent alone trains Q's encoder; 0 starts with the game"""
     refine: float = 0.15
-    """NT-Xent and self-labelling train Q, whose head and the prior came from a mixture on the features"""
+    """NT-Xent and self-labelling train Q, whose head came from classes found among its features"""
     encode_batch: int | None = None
     """images in a step before the game; 128 when left out, or all where there are fewer"""
     q_interval: int = 8

@@ -1,16 +1,14 @@
-"""From contrastive features to classes: a Gaussian mixture gives Q's head and the prior their start."""
+"""From contrastive features to classes, which give Q's head and the prior their start."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
+from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -25,12 +23,21 @@ from elastic_infogan.training.joining import (
     nearest,
     reattach,
     small_clusters,
+    voted,
 )
 from elastic_infogan.training.resizing import resize
 from elastic_infogan.training.sought import sought
 from elastic_infogan.training.state import State
 
-__all__ = ["LinearPosterior", "assign", "classes_of", "discover", "set_q_and_prior", "tied_mixture"]
+__all__ = [
+    "LinearPosterior",
+    "assign",
+    "classes_of",
+    "discover",
+    "posterior_of",
+    "regressed",
+    "set_q_and_prior",
+]
 
 CHUNK = 1024
 """Images in an inference batch."""
@@ -41,8 +48,8 @@ HEAD_NORM = 10.0
 SMALL_CLUSTERS = 10
 """Clusters for each class before joining."""
 
-EM_STEPS = 1
-"""Steps of EM after the joining: more of them leave it again for what is likelier (docs/experiments.md)."""
+FREEDOM = 10.0
+"""Inverse strength of the regression's penalty; from 1 to 100 nothing changes (docs/experiments.md)."""
 
 CONFIRMED = 0.75
 """Part of the neighbours in pixels that must be of one class before pixels have a say."""
@@ -50,21 +57,18 @@ CONFIRMED = 0.75
 COARSE = 14
 """Side in pixels of the copies of images that are compared pixel by pixel."""
 
-REGULARISATION = 1e-6
-"""Added to the variances: directions of little variance separate classes best."""
-
 FEATURES_AT_MOST = 20_000
 """Images that classes are found among; the others are then told theirs."""
 
 
 @dataclass(frozen=True)
 class LinearPosterior:
-    """`softmax(W f + b)`, the posterior of a Gaussian mixture with one covariance.
+    """`softmax(W f + b)`.
 
     Arguments:
-        weight: W = (Sigma^-1 mu_k), `(K, F)`.
-        bias: b = log pi_k - mu_k' Sigma^-1 mu_k / 2, `(K,)`, centred.
-        shares: mixture weights pi, `(K,)`.
+        weight: W, `(K, F)`.
+        bias: b, `(K,)`.
+        shares: of the classes, `(K,)`.
     """
 
     weight: Tensor
@@ -72,15 +76,10 @@ class LinearPosterior:
     shares: Tensor
 
 
-def tied_mixture(
+def posterior_of(
     features: Tensor, n_classes: int, seed: int, pixels: Tensor | None = None
 ) -> LinearPosterior:
-    """K Gaussians with a common covariance, started from small clusters joined into K classes.
-
-    With one covariance the quadratic terms cancel, so that the posterior is linear-softmax in the
-    features (linear discriminant analysis without labels), exactly what `QHead` computes; unlike k-means
-    it estimates the shares, which are not equal here. One step of EM follows the joining: run to
-    convergence, the likeliest mixture of imbalanced data splits a common class and drowns a rare one.
+    """Classes among features, and the linear-softmax posterior that tells them, which `QHead` computes.
 
     Arguments:
         features: of unit length, `(N, F)`.
@@ -88,23 +87,17 @@ def tied_mixture(
         seed: of the small clusters.
         pixels: coarse copies of the images, `(N, P)`, for a second opinion; see `classes_of`.
     """
-    exact = features.double().cpu().numpy()
     # The library's threads add up in whatever order they finish; with one the same seed gives the same bits.
     with threadpool_limits(1):  # type: ignore[no-untyped-call]
-        mixture = _polished(exact, classes_of(features, n_classes, seed, pixels), n_classes)
-    means, precision, shares = (
-        torch.as_tensor(found, dtype=torch.float64)
-        for found in (mixture.means_, mixture.precisions_, mixture.weights_)
-    )
-    weight = means @ precision
-    bias = shares.log() - 0.5 * (weight * means).sum(1)
-    return LinearPosterior((weight - weight.mean(0)).float(), (bias - bias.mean()).float(), shares.float())
+        classes = classes_of(features, n_classes, seed, pixels)
+        return regressed(features.double().cpu().numpy(), classes, n_classes)
 
 
 def classes_of(features: Tensor, n_classes: int, seed: int, pixels: Tensor | None) -> NDArray[np.int64]:
     """Class of each image `(N,)`: small clusters joined along links between neighbours.
 
-    The same is done from several k-means starts, and the result that agrees most with the others counts.
+    The same is done from several k-means starts, and the result that agrees most with the others counts,
+    after a vote among neighbours.
     Features that ignore strokes may put a variant (a seven with a crossbar) beside another class (the
     twos); images that look alike pixel by pixel then know better. So pieces may change over by links
     between neighbours in `pixels`, but only where these links mostly stay within the classes that the
@@ -123,7 +116,7 @@ def classes_of(features: Tensor, n_classes: int, seed: int, pixels: Tensor | Non
         if look_alike is not None and _trusted(look_alike, classes[clusters]):
             classes = reattach(joined, links(look_alike, clusters, small))
         found.append(classes[clusters])
-    return most_agreed(found)
+    return voted(alike, most_agreed(found))
 
 
 def _trusted(look_alike: Tensor, classes: NDArray[np.int64]) -> bool:
@@ -131,32 +124,34 @@ def _trusted(look_alike: Tensor, classes: NDArray[np.int64]) -> bool:
     return bool((classes[look_alike.cpu().numpy()] == classes[:, None]).mean() > CONFIRMED)
 
 
-def _polished(features: NDArray[np.float64], labels: NDArray[np.int64], n_classes: int) -> GaussianMixture:
-    """A mixture after a few steps of EM from the classes `labels` (N,)."""
-    # Where images repeat, fewer clusters than asked for are filled; an empty one starts at any image.
-    members = [features[labels == k] for k in range(n_classes)]
-    means = np.stack([m.mean(0) if len(m) else features[k] for k, m in enumerate(members)])
-    counts = np.array([max(1, len(m)) for m in members])
-    within = features - means[labels]
-    covariance = within.T @ within / len(features) + REGULARISATION * np.eye(features.shape[1])
-    # All three are given: left to itself the library draws the covariance from a k-means of its own.
-    mixture = GaussianMixture(
-        n_classes, covariance_type="tied", reg_covar=REGULARISATION, max_iter=EM_STEPS, random_state=0,
-        means_init=means, weights_init=counts / counts.sum(), precisions_init=np.linalg.inv(covariance),
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is meant to stop early
-        mixture.fit(features)
-    return mixture
+def regressed(features: NDArray[np.float64], classes: NDArray[np.int64], n_classes: int) -> LinearPosterior:
+    """Logistic regression from features `(N, F)` to `classes` (N,), of which some may be empty.
+
+    A mixture of Gaussians with one covariance is linear-softmax too, but puts a variant that lies apart
+    from its class with whatever mean is nearest; only the border matters here. Images weigh the inverse
+    square root of their class's size, so that the borders of rare classes count for more.
+    """
+    present = np.unique(classes)
+    weight = np.zeros((n_classes, features.shape[1]))
+    bias = np.full(n_classes, -HEAD_NORM)  # where images repeat, fewer clusters than asked for are filled
+    bias[present] = 0.0
+    if len(present) > 1:
+        weights = {k: (len(classes) / (classes == k).sum()) ** 0.5 for k in present}
+        fitted = LogisticRegression(C=FREEDOM, class_weight=weights, max_iter=300).fit(features, classes)
+        rows, offsets = fitted.coef_, fitted.intercept_
+        if len(present) == 2:  # the library then gives the difference of the two alone
+            rows, offsets = np.concatenate([-rows, rows]) / 2, np.concatenate([-offsets, offsets]) / 2
+        weight[present], bias[present] = rows, offsets
+    shares = np.bincount(classes, minlength=n_classes) / len(classes)
+    return LinearPosterior(*(torch.as_tensor(found).float() for found in (weight, bias, shares)))
 
 
 @torch.no_grad()
 def set_q_and_prior(model: ClassModel, posterior: LinearPosterior) -> None:
     """Make Q give the classes of `posterior`, and let the prior start from its shares.
 
-    Features are not Gaussian, and in many dimensions a mixture's posterior is far too sure of itself, with
-    weights so large that the smallest step of the encoder upsets it. All logits are scaled alike, which
-    changes no class, so that features of unit length give logits that training can still move.
+    All logits are scaled alike, which changes no class, so that features of unit length give logits that
+    training can still move: a posterior too sure of itself is upset by the smallest step of the encoder.
     """
     scale = HEAD_NORM / posterior.weight.norm(dim=1).mean()
     head = model.q_head.classes
@@ -178,7 +173,7 @@ def discover(state: State) -> Count | None:
     number = _count(state, features)
     if number is not None:
         resize(state, number.found)
-    posterior = tied_mixture(features, state.model.n_classes, state.config.seed, pixels)
+    posterior = posterior_of(features, state.model.n_classes, state.config.seed, pixels)
     if state.fabric.world_size > 1:
         posterior = state.fabric.broadcast(posterior)
     set_q_and_prior(state.model, posterior)

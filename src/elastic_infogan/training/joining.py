@@ -24,6 +24,7 @@ __all__ = [
     "nearest",
     "reattach",
     "small_clusters",
+    "voted",
 ]
 
 CHUNK = 256
@@ -191,3 +192,24 @@ def most_agreed(partitions: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """The one of several partitions `(N,)` whose mean NMI with the others is largest."""
     agreement = [sum(normalized_mutual_info_score(a, b) for b in partitions) for a in partitions]
     return partitions[agreement.index(max(agreement))]
+
+
+def voted(neighbours: Tensor, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The class that most of each one's neighbours and itself are of, `(N,)`.
+
+    Small clusters end where k-means put their borders; neighbours know better which side of one is meant.
+
+    Arguments:
+        neighbours: indices, `(N, n)`.
+        classes: of each, `(N,)`.
+
+    Example:
+        >>> voted(torch.tensor([[1, 2], [0, 2], [0, 1]]), np.array([0, 0, 1]))
+        array([0, 0, 0])
+    """
+    votes = np.zeros((len(classes), int(classes.max()) + 1))
+    everyone = np.arange(len(classes))
+    for column in (everyone, *neighbours.cpu().numpy().T):
+        votes[everyone, classes[column]] += 1
+    most: NDArray[np.int64] = votes.argmax(axis=1)
+    return most

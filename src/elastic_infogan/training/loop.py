@@ -1,6 +1,6 @@
 """The whole training loop: setup, then fit, which repeats one step of the current stage.
 
-Stages: `encode` (NT-Xent alone trains Q's encoder), `refine` (self-labelling, after a mixture on the
+Stages: `encode` (NT-Xent alone trains Q's encoder), `refine` (self-labelling, after classes among the
 features gave Q's head and the prior their start), `play` (the adversarial game). Recipes without the
 first two begin with `play`. JointVAE has one of its own, `reconstruct`.
 """

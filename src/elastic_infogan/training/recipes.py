@@ -36,9 +36,9 @@ __all__ = [
 ]
 
 ELASTIC = Config()
-"""The default: Q's encoder learns ahead by NT-Xent, a mixture on its features gives Q's head and the
-prior, self-labelling refines both, and G plays against a conditional D. Its values are the defaults of
-`training.config`; the evidence for each is in docs/experiments.md."""
+"""The default: Q's encoder learns ahead by NT-Xent, classes found among its features give Q's head
+and the prior their start, self-labelling refines both, and G plays against a conditional D. Its values
+are the defaults of `training.config`; the evidence for each is in docs/experiments.md."""
 
 PAPER = Config(
     recipe="paper",
