@@ -10,6 +10,7 @@ from elastic_infogan.data.views import (
     affine_matrices,
     crop_matrices,
     deformations,
+    draw_thickness,
     to_range,
     vary_thickness,
     warp,
@@ -77,7 +78,7 @@ def test_warping_agrees_with_an_independent_implementation():
 
 def test_thickness_lies_between_erosion_and_dilation():
     images = pictures()
-    views, kernel = vary_thickness(images, 1.0), torch.ones(3, 3)
+    views, kernel = vary_thickness(images, **draw_thickness(8, images.device, 1.0)), torch.ones(3, 3)
     assert (views <= dilation(images.float(), kernel) + 1e-3).all()
     assert (views >= erosion(images.float(), kernel) - 1e-3).all()
     assert not torch.equal(views, images.float())
@@ -116,14 +117,14 @@ def test_a_crop_shows_a_square_inside_the_image():
 def test_thickness_reaches_farther_in_larger_images():
     dot = torch.zeros(64, 1, 64, 64, dtype=torch.uint8)
     dot[:, :, 32, 32] = 255
-    reached = vary_thickness(dot, 1.0).amax(0)[0] > 0
+    reached = vary_thickness(dot, **draw_thickness(64, dot.device, 1.0)).amax(0)[0] > 0
     assert reached.nonzero().amin(0).tolist() == [30, 30]
     assert reached.nonzero().amax(0).tolist() == [34, 34]
 
 
 def test_deformations_have_the_asked_spread_at_control_points_and_are_smooth_between():
     torch.manual_seed(0)
-    moved = deformations(2000, 28, torch.device("cpu"), 0.05)
+    moved = deformations(IdentityViews(deform=0.05).draw(2000, pictures())["control"], 28)
     assert moved.shape == (2000, 2, 28, 28)
     assert moved[..., ::9, ::9].std(0).mean() == pytest.approx(0.05 * 28, rel=0.05)  # 4 x 4 points, 9 apart
     step = (moved[..., 1:] - moved[..., :-1]).abs().mean()

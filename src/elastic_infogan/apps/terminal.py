@@ -23,7 +23,18 @@ from elastic_infogan.data.images import SetAside
 if TYPE_CHECKING:  # it brings torch along, which looking at pictures does not need
     from elastic_infogan.training import telemetry
 
-__all__ = ["LISTED", "counted", "note", "notes", "out", "report_set_aside", "say", "show", "training"]
+__all__ = [
+    "LISTED",
+    "counted",
+    "note",
+    "notes",
+    "out",
+    "report_set_aside",
+    "say",
+    "show",
+    "silence",
+    "training",
+]
 
 LISTED = 20
 """files set aside that are named on the terminal before the rest is only counted"""
@@ -59,6 +70,11 @@ def report_set_aside(origin: str, aside: Sequence[SetAside], limit: int | None =
         note(f"  {item.name}: {item.reason}")
     if limit is not None and len(aside) > limit:
         note(f"  and {len(aside) - limit:,} more, which `elastic-infogan data inspect {origin}` names")
+
+
+def silence() -> None:
+    """Say nothing from now on: of several processes the first one speaks for all."""
+    out.quiet = notes.quiet = True
 
 
 @contextmanager

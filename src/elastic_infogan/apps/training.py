@@ -23,7 +23,10 @@ from elastic_infogan.evaluation.answers import ask
 from elastic_infogan.training import loop
 from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config, to_toml
+from elastic_infogan.training.hardware import make_fabric
 from elastic_infogan.training.limits import within_limits
+from elastic_infogan.training.meeting import are_started, loss_told, meet, same_for_all, together
+from elastic_infogan.training.processes import Processes
 from elastic_infogan.training.run import Run
 from elastic_infogan.training.state import check
 from elastic_infogan.training.telemetry import Progress
@@ -46,31 +49,66 @@ def train(
     if tensorboard:
         need("--tensorboard", "tracking", "tensorboard")
     asked = _settled(config)
-    path = _run_folder(asked, out, resume)
-    images = _images(asked)
-    config = with_true_shares(choose(asked, images.images), images)
-    check(config, images.images)  # before anything is written, so that a mended command starts afresh
-    note_other_shares(config, images)
     if dry_run:
+        config, images = _prepared(asked)
         plan.show(asked, config, images)
         terminal.say(to_toml(config).rstrip())
         return
-    if new:
-        _move_aside(path)
-    run = Run.create(path, config)
-    if not run.checkpoint.exists():  # a run that goes on has made its choices
-        plan.show(asked, config, images)
+    if not are_started(make_fabric(asked)):
+        from elastic_infogan.apps.processes import start
+
+        start(asked.devices, asked.nodes)
+        return
+    processes = Processes(meet(asked))
+    if not processes.first:
+        terminal.silence()
+    with loss_told():
+        _train(asked, out, processes, resume=resume, new=new, tensorboard=tensorboard and processes.first)
+
+
+def _train(
+    asked: Config, out: Path | None, processes: Processes, *, resume: bool, new: bool, tensorboard: bool
+) -> None:
+    """What each process does once all have met; the first one owns the run folder and speaks for all."""
+    path = together(processes, lambda: _run_folder(asked, out, resume) if processes.first else Path())
+    path = processes.of_all(path)[0]
+    config, images = together(processes, lambda: _prepared(asked), in_turn=True)
+    config = same_for_all(processes, config, images.images)
+    together(processes, lambda: _begin(path, asked, config, images, new) if processes.first else None)
+    run = Run(path, config)
     try:
         with (
             terminal.training() as progress,
             _board(run, progress) if tensorboard else nullcontext(progress) as told,
         ):
-            loop.train(config, images.images, run, told)  # pixels and nothing else: labels end here
+            # pixels and nothing else: labels end here
+            loop.train(config, images.images, run, told, processes.fabric)
     except (KeyboardInterrupt, loop.Interrupted) as stop:
         _say_how_to_go_on(config, path)
         raise KeyboardInterrupt from stop
-    _conclude(run, images)
-    terminal.say(f"Trained: {path}. Next: elastic-infogan report {path}")
+    if processes.first:
+        _conclude(run, images)
+        terminal.say(f"Trained: {path}. Next: elastic-infogan report {path}")
+
+
+def _prepared(asked: Config) -> tuple[Config, ImageSet]:
+    """The whole configuration and the images.
+
+    Checked before anything is written, so that a mended command starts afresh.
+    """
+    images = _images(asked)
+    config = with_true_shares(choose(asked, images.images), images)
+    check(config, images.images)
+    note_other_shares(config, images)
+    return config, images
+
+
+def _begin(path: Path, asked: Config, config: Config, images: ImageSet, new: bool) -> None:
+    """Make the run folder, and say what was chosen unless the run goes on with what it chose before."""
+    if new:
+        _move_aside(path)
+    if not Run.create(path, config).checkpoint.exists():
+        plan.show(asked, config, images)
 
 
 def _say_how_many(run: Run) -> None:

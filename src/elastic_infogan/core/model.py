@@ -23,6 +23,7 @@ from elastic_infogan.core.networks import (
     leaky_relu,
 )
 from elastic_infogan.core.prior import ClassPrior, CodeSample, SampleKind
+from elastic_infogan.core.share import Share
 
 __all__ = ["ElasticInfoGAN", "Latent", "ModelSpec"]
 
@@ -56,6 +57,11 @@ class Latent:
     noise: Tensor
     code: CodeSample
     continuous: Tensor
+
+    def part(self, share: Share) -> Latent:
+        """The rows that are one process's share."""
+        code = CodeSample(*(share.take(t) for t in (self.code.value, self.code.relaxed, self.code.index)))
+        return Latent(share.take(self.noise), code, share.take(self.continuous))
 
 
 class ElasticInfoGAN(ClassModel):

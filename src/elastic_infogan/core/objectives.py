@@ -7,7 +7,7 @@ computed that no optimiser uses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -19,6 +19,7 @@ from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.core.jointvae import JointVAE
 from elastic_infogan.core.model import ElasticInfoGAN, Latent
 from elastic_infogan.core.prior import SampleKind, draw_codes
+from elastic_infogan.core.share import ALONE, Share
 
 __all__ = [
     "VARIATIONAL_TABLE",
@@ -136,6 +137,8 @@ def variational_terms(
     kind: SampleKind,
     capacity_class: Tensor,
     capacity_continuous: float,
+    share: Share = ALONE,
+    mean_over_all: Callable[[Tensor], Tensor] = lambda mean: mean,
 ) -> dict[str, Tensor]:
     """`reconstruction`, `capacity_class` and, with continuous codes, `capacity_continuous`.
 
@@ -146,20 +149,27 @@ def variational_terms(
         images: `(N, C, H, W)` in [-1, 1].
         temperature, kind: of the relaxed class code.
         capacity_class, capacity_continuous: in nats.
+        share: of several processes, whose images these are.
+        mean_over_all: the mean of a scalar over all processes, with a way back for gradients; a divergence
+            is held at its capacity as a mean over the whole batch.
 
     Returns: the cross-entropy as a mean over pixels, and the two distances in nats.
     """
     q = model.recognise(images)
     mean, log_variance = q.mean.float(), q.log_variance.float()
-    gaussian = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-    code = draw_codes(F.log_softmax(q.logits.float(), dim=1), len(images), temperature, kind)
+    log_posterior = F.log_softmax(q.logits.float(), dim=1)
+    n, codes = mean.shape
+    normal = share.draw(n, lambda rows: torch.randn(rows, codes, dtype=mean.dtype, device=mean.device))
+    gumbel = share.draw(n, lambda rows: functional.sample_gumbel((rows, model.n_classes), log_posterior))
+    gaussian = mean + normal * (0.5 * log_variance).exp()
+    code = draw_codes(log_posterior, gumbel, temperature, kind)
     logits = model.decode(code.value, gaussian).float()
-    kl = functional.categorical_kl(q.logits, model.prior.log_probabilities())
+    kl = mean_over_all(functional.categorical_kl(q.logits, model.prior.log_probabilities()))
     terms = {
         "reconstruction": F.binary_cross_entropy_with_logits(logits, (images + 1) / 2),
         "capacity_class": functional.capacity_loss(kl, capacity_class),
     }
     if model.spec.continuous:
-        kl = functional.gaussian_kl(mean, log_variance)
+        kl = mean_over_all(functional.gaussian_kl(mean, log_variance))
         terms["capacity_continuous"] = functional.capacity_loss(kl, capacity_continuous)
     return terms

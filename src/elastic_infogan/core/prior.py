@@ -31,14 +31,14 @@ class CodeSample:
     index: Tensor
 
 
-def draw_codes(log_probabilities: Tensor, n: int, temperature: float, kind: SampleKind) -> CodeSample:
-    """Draw `n` codes by Gumbel-Softmax; only `soft` and `straight-through` ones reach the probabilities.
+def draw_codes(log_probabilities: Tensor, noise: Tensor, temperature: float, kind: SampleKind) -> CodeSample:
+    """Draw N codes by Gumbel-Softmax; only `soft` and `straight-through` ones reach the probabilities.
 
     Arguments:
-        log_probabilities: log p, `(K,)`, or one row for each code, `(n, K)`.
+        log_probabilities: log p, `(K,)`, or one row for each code, `(N, K)`.
+        noise: standard Gumbel noise, `(N, K)`.
         temperature: tau > 0.
     """
-    noise = sample_gumbel((n, log_probabilities.shape[-1]), log_probabilities)
     relaxed = gumbel_softmax(log_probabilities, noise, temperature)
     index = relaxed.argmax(dim=1)
     if kind == "soft":
@@ -79,7 +79,8 @@ class ClassPrior(nn.Module):
 
     def sample(self, n: int, temperature: float, kind: SampleKind) -> CodeSample:
         """Draw `n` codes from p, see `draw_codes`."""
-        return draw_codes(self.log_probabilities(), n, temperature, kind)
+        noise = sample_gumbel((n, len(self)), self.logits)
+        return draw_codes(self.log_probabilities(), noise, temperature, kind)
 
     def entropy(self) -> Tensor:
         """Of p in nats, a scalar; log K where p is uniform."""

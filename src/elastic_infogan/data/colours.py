@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["colour_maps", "hue_turns", "recolour"]
+__all__ = ["colour_maps", "draw_colours", "hue_turns", "recolour"]
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey: ITU-R BT.601."""
@@ -42,22 +42,35 @@ def colour_maps(n: int, device: torch.device, *, colour: float, hue: float, grey
     return torch.lerp(grey, torch.eye(3, device=device), saturation) @ hue_turns(turn)
 
 
-def recolour(images: Tensor, *, colour: float, hue: float, greyscale: float) -> Tensor:
-    """Images `(n, C, H, W)` in [-1, 1] with random brightness, contrast and, of three channels, colours.
+def draw_colours(
+    n: int, channels: int, device: torch.device, *, colour: float, hue: float, greyscale: float
+) -> dict[str, Tensor]:
+    """What `recolour` needs for `n` images.
 
     Arguments:
         colour: largest relative change of brightness, of contrast about each image's mean, and of saturation.
         hue, greyscale: see `colour_maps`.
     """
-    n, channels = images.shape[:2]
-    pixels = images.add(1).div_(2).flatten(2)
     brightness, contrast = (
-        torch.empty(n, 1, 1, device=images.device).uniform_(1 - colour, 1 + colour) for _ in range(2)
+        torch.empty(n, 1, 1, device=device).uniform_(1 - colour, 1 + colour) for _ in range(2)
     )
-    level = brightness * (1 - contrast) * pixels.mean((1, 2), keepdim=True)
+    rows = {"brightness": brightness, "contrast": contrast}
     if channels == 3:
-        maps = colour_maps(n, images.device, colour=colour, hue=hue, greyscale=greyscale)
-        changed = torch.bmm(brightness * contrast * maps, pixels).add_(level)
+        rows["colours"] = colour_maps(n, device, colour=colour, hue=hue, greyscale=greyscale)
+    return rows
+
+
+def recolour(images: Tensor, brightness: Tensor, contrast: Tensor, colours: Tensor | None = None) -> Tensor:
+    """Images `(n, C, H, W)` in [-1, 1] with another brightness, contrast and, of three channels, colours.
+
+    Arguments:
+        brightness, contrast: factors, the latter about each image's mean, `(n, 1, 1)`.
+        colours: linear maps of RGB, `(n, 3, 3)`.
+    """
+    pixels = images.add(1).div_(2).flatten(2)
+    level = brightness * (1 - contrast) * pixels.mean((1, 2), keepdim=True)
+    if colours is not None:
+        changed = torch.bmm(brightness * contrast * colours, pixels).add_(level)
     else:
         changed = (brightness * contrast * pixels).add_(level)
     return changed.clamp_(0, 1).mul_(2).sub_(1).view_as(images)

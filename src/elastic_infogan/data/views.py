@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
@@ -10,13 +11,14 @@ import torch.nn.functional as F
 from kornia.geometry.transform import get_affine_matrix2d
 from torch import Tensor
 
-from elastic_infogan.data.colours import recolour
+from elastic_infogan.data.colours import draw_colours, recolour
 
 __all__ = [
     "IdentityViews",
     "affine_matrices",
     "crop_matrices",
     "deformations",
+    "draw_thickness",
     "mirror_matrices",
     "to_range",
     "vary_thickness",
@@ -91,18 +93,18 @@ def mirror_matrices(n: int, size: int, device: torch.device) -> Tensor:
     return maps
 
 
-def deformations(n: int, size: int, device: torch.device, deform: float) -> Tensor:
-    """`n` smooth random displacements of every pixel, in pixels `(n, 2, size, size)`.
+def deformations(control: Tensor, size: int) -> Tensor:
+    """Smooth displacements of every pixel, in pixels `(n, 2, size, size)`.
 
     Elastic deformation after Simard et al. (ICDAR 2003): Gaussian displacements of a coarse grid of
     `CONTROL` by `CONTROL` points over the image, bicubic between them.
 
     Arguments:
+        control: displacements of the points, in pixels across and down, `(n, 2, CONTROL ** 2)`.
         size: side of the square image in pixels.
-        deform: standard deviation at the points, as a fraction of the side.
     """
-    control = torch.randn(n * 2, CONTROL**2, device=device) * (deform * size)
-    return (control @ _bicubic(size, device)).view(n, 2, size, size)
+    n = len(control)
+    return (control.view(n * 2, -1) @ _bicubic(size, control.device)).view(n, 2, size, size)
 
 
 @lru_cache
@@ -143,22 +145,28 @@ def _dilate(images: Tensor) -> Tensor:
     return high
 
 
-def vary_thickness(images: Tensor, strength: float) -> Tensor:
+def draw_thickness(n: int, device: torch.device, strength: float) -> dict[str, Tensor]:
+    """What `vary_thickness` needs for `n` images; `strength` is the largest weight of the filtered one."""
+    amount = torch.empty(n, 1, 1, 1, device=device).uniform_(0, strength)
+    thin = torch.randint(0, 2, (n, 1, 1, 1), device=device, dtype=torch.uint8)
+    return {"amount": amount, "thin": thin}
+
+
+def vary_thickness(images: Tensor, amount: Tensor, thin: Tensor) -> Tensor:
     """Blend each image with its local maximum or minimum, so that stroke width is no longer the same.
 
     The neighbourhood is 3x3 pixels up to a side of 55, and grows by two for every further 28.
 
     Arguments:
         images: uint8 `(N, C, H, W)`.
-        strength: largest weight of the filtered image, 0 ... 1; maximum or minimum is a fair coin.
+        amount: weight of the filtered image, 0 ... 1, `(N, 1, 1, 1)`.
+        thin: 1 for the minimum, 0 for the maximum, uint8 `(N, 1, 1, 1)`.
 
     Returns:
         float32 `(N, C, H, W)` in 0 ... 255.
     """
-    n = len(images)
-    amount = torch.empty(n, 1, 1, 1, device=images.device).uniform_(0, strength)
     # A negative is the image whose maximum is the minimum: one filter serves both directions.
-    flip = torch.randint(0, 2, (n, 1, 1, 1), device=images.device, dtype=torch.uint8) * 255
+    flip = thin * 255
     filtered = images ^ flip
     for _ in range(max(1, images.shape[-1] // 28)):
         filtered = _dilate(filtered)
@@ -211,13 +219,31 @@ class IdentityViews:
         self.colours = {"colour": colour, "hue": hue, "greyscale": greyscale}
 
     @torch.no_grad()
-    def __call__(self, images: Tensor) -> Tensor:
-        """A random view of each image: uint8 `(N, C, H, W)` to float32 in [-1, 1] of the same shape."""
-        views = vary_thickness(images, self.thickness) if self.thickness else images.float()
-        place = len(images), images.shape[-1], images.device
-        bent = deformations(*place, self.deform) if self.deform else None
-        views = warp(views.div_(127.5).sub_(1.0), self._maps(*place), bent)
-        return recolour(views, **self.colours) if any(self.colours.values()) else views
+    def __call__(self, images: Tensor, drawn: Mapping[str, Tensor] | None = None) -> Tensor:
+        """A random view of each image: uint8 `(N, C, H, W)` to float32 in [-1, 1] of the same shape.
+
+        Arguments:
+            drawn: N rows of what `draw` gave; drawn here when left out.
+        """
+        rows = self.draw(len(images), images) if drawn is None else drawn
+        views = vary_thickness(images, rows["amount"], rows["thin"]) if self.thickness else images.float()
+        bent = deformations(rows["control"], images.shape[-1]) if self.deform else None
+        views = warp(views.div_(127.5).sub_(1.0), rows["maps"], bent)
+        if not any(self.colours.values()):
+            return views
+        return recolour(views, rows["brightness"], rows["contrast"], rows.get("colours"))
+
+    def draw(self, n: int, images: Tensor) -> dict[str, Tensor]:
+        """The random numbers behind `n` views of images like `images` (N, C, H, W), a row for each view."""
+        _, channels, _, size = images.shape
+        rows = draw_thickness(n, images.device, self.thickness) if self.thickness else {}
+        if self.deform:
+            spread = self.deform * size
+            rows["control"] = torch.randn(n * 2, CONTROL**2, device=images.device).mul_(spread).view(n, 2, -1)
+        rows["maps"] = self._maps(n, size, images.device)
+        if any(self.colours.values()):
+            rows |= draw_colours(n, channels, images.device, **self.colours)
+        return rows
 
     def _maps(self, n: int, size: int, device: torch.device) -> Tensor:
         """From places in the views to places in the images, `(n, 3, 3)`: everything that moves pixels."""

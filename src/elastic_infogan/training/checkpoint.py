@@ -52,12 +52,15 @@ def save(state: State, run: Run) -> None:
 
 
 def restore(state: State, run: Run) -> None:
-    """Continue `state` from the checkpoint of `run`.
+    """Continue `state` from the checkpoint of `run`, which the first process reads for all.
+
+    Any number of processes may go on from it, since all draw alike (see `core.share`).
 
     Raises:
         RunError: if the checkpoint is damaged, of another program or of other networks.
     """
-    tensors, scalars = read_tensors(run.checkpoint)
+    read = read_tensors(run.checkpoint) if state.fabric.is_global_zero else ({}, {})
+    tensors, scalars = state.fabric.broadcast(read)
     try:
         if isinstance(state.config.classes, str):
             resize(state, len(tensors["model/prior.logits"]))

@@ -33,17 +33,27 @@ def choose(config: Config, images: NDArray[np.uint8]) -> Config:
         views = replace(views, preset=recognise(images).sort)
     size, channels = images.shape[1], images.shape[3]
     flat = flatten(config)
-    left_open = {k: v for k, v in _by_size_and_number(size, len(images)).items() if flat[k] is None}
+    chosen = _by_size_and_number(size, len(images), config.devices * config.nodes)
+    left_open = {name: value for name, value in chosen.items() if flat[name] is None}
     config = replace(config, size=size, channels=channels, views=filled(views))
     return with_budget(overlay(config, left_open, "images"), len(images))
 
 
-def _by_size_and_number(size: int, n: int) -> dict[str, Any]:
+def _by_size_and_number(size: int, n: int, processes: int) -> dict[str, Any]:
     generator, discriminator, encoder = WIDTHS[min((s for s in WIDTHS if s >= size), default=max(WIDTHS))]
     return {
         "networks.generator_width": generator,
         "networks.discriminator_width": discriminator,
         "networks.encoder_width": encoder,
-        "batch": min(BATCH, n),
-        "schedule.encode_batch": min(ENCODE_BATCH, n),
+        "batch": _shared(min(BATCH, n), processes),
+        "schedule.encode_batch": _shared(min(ENCODE_BATCH, n), processes),
     }
+
+
+def _shared(batch: int, processes: int) -> int:
+    """The largest batch up to `batch` that processes share evenly.
+
+    >>> _shared(64, 1), _shared(64, 3), _shared(2, 3)
+    (64, 63, 3)
+    """
+    return max(1, batch // processes) * processes

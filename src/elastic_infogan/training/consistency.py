@@ -38,6 +38,19 @@ def consistent(config: Config) -> None:
         _check_game(config)
     _check_number(config)
     _check_shares(config)
+    _check_processes(config)
+
+
+def _check_processes(config: Config) -> None:
+    processes = config.devices * config.nodes
+    flat = flatten(config)
+    names = ["batch", "schedule.encode_batch"] if config.schedule.encode else ["batch"]
+    for name in names:
+        if (flat[name] or 0) % processes:
+            raise ConfigError(
+                f"{_flag(name)} {flat[name]}: {processes} processes cannot share it evenly; "
+                f"use a multiple of {processes}"
+            )
 
 
 def _check_jointvae(config: Config) -> None:

@@ -163,29 +163,28 @@ def set_q_and_prior(model: ClassModel, posterior: LinearPosterior) -> None:
 def discover(state: State) -> Count | None:
     """Find the classes among the features of real images, and start Q's head and the prior from them.
 
+    Of several processes the first one does, and tells the others.
+
     Returns:
         how many there are, where that was to be found out; the model then has as many codes.
     """
-    n = min(len(state.batches), FEATURES_AT_MOST)
-    chosen = torch.from_numpy(np.random.default_rng(state.config.seed).permutation(len(state.batches))[:n])
-    features = torch.cat([_answer(state, part)[1] for part in chosen.split(CHUNK)])
-    pixels = torch.cat([_coarse(state.batches.gather(part)) for part in chosen.split(CHUNK)])
-    number = _count(state, features)
+    found = [_found(state)] if state.fabric.is_global_zero else []
+    number, posterior = state.fabric.broadcast(found)[0]
     if number is not None:
         resize(state, number.found)
-    posterior = posterior_of(features, state.model.n_classes, state.config.seed, pixels)
-    if state.fabric.world_size > 1:
-        posterior = state.fabric.broadcast(posterior)
     set_q_and_prior(state.model, posterior)
     return number
 
 
-def _count(state: State, features: Tensor) -> Count | None:
+def _found(state: State) -> tuple[Count | None, LinearPosterior]:
+    n = min(len(state.batches), FEATURES_AT_MOST)
+    chosen = torch.from_numpy(np.random.default_rng(state.config.seed).permutation(len(state.batches))[:n])
+    features = torch.cat([_answer(state, part)[1] for part in chosen.split(CHUNK)])
+    pixels = torch.cat([_coarse(state.batches.gather(part)) for part in chosen.split(CHUNK)])
     wanted = sought(state.config.classes or 0)
-    if wanted.known:
-        return None
-    number = count(features, wanted, state.config.seed)
-    return state.fabric.broadcast(number) if state.fabric.world_size > 1 else number
+    number = None if wanted.known else count(features, wanted, state.config.seed)
+    n_classes = state.model.n_classes if number is None else number.found
+    return number, posterior_of(features, n_classes, state.config.seed, pixels)
 
 
 def _coarse(images: Tensor) -> Tensor:
@@ -194,9 +193,10 @@ def _coarse(images: Tensor) -> Tensor:
 
 
 def assign(state: State) -> Tensor:
-    """The class that Q gives each image, int64 `(N,)` on the CPU."""
-    parts = torch.arange(len(state.batches)).split(CHUNK)
-    return torch.cat([_answer(state, part)[0].argmax(dim=1).cpu() for part in parts])
+    """The class that Q gives each image, int64 `(N,)` on the CPU; each process asks about its share."""
+    parts = state.share.take(torch.arange(len(state.batches))).split(CHUNK)
+    own = torch.cat([_answer(state, part)[0].argmax(dim=1).cpu() for part in parts])
+    return torch.cat(state.processes.of_all(own))
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import sys
 from typing import Literal
 
@@ -67,8 +68,17 @@ def keep_freed_memory() -> None:
 
 
 def make_fabric(config: Config) -> Fabric:
-    """Fabric for the devices, nodes and precision of `config`; not yet launched."""
+    """Fabric for the devices, nodes and precision of `config`; not yet launched.
+
+    Raises:
+        ConfigError: there is no such device, there are not so many, or a cluster's variables contradict it.
+    """
     keep_freed_memory()
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on standard error
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
-    return Fabric(accelerator=device, devices=config.devices, num_nodes=config.nodes, precision=precision)
+    try:
+        return Fabric(accelerator=device, devices=config.devices, num_nodes=config.nodes, precision=precision)
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"--devices {config.devices} --nodes {config.nodes}: {reason}") from error

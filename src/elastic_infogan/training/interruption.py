@@ -1,21 +1,35 @@
-"""SIGINT and SIGTERM as a request to stop after the current step, so that nothing is lost."""
+"""SIGINT, SIGTERM and the loss of the parent as a request to stop after the step, so that nothing is lost."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
 
-__all__ = ["Interruption"]
+__all__ = ["STARTED_BY", "Interruption"]
+
+STARTED_BY = "ELASTIC_INFOGAN_STARTED_BY"
+"""Environment variable: the process that started this one as one of several, and watches it."""
 
 
 class Interruption:
-    """Within the block a signal sets `asked`; a second one interrupts at once, as Python usually would."""
+    """Within the block a signal sets `asked`; a second one interrupts at once, as Python usually would.
+
+    A process that was started by another of this program (see `training.processes`) also stops once that
+    one has ended.
+    """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
-        self.asked = False
+        self._told = False
+        self._parent = int(os.environ.get(STARTED_BY, "0"))
+
+    @property
+    def asked(self) -> bool:
+        """Whether to stop."""
+        return self._told or (self._parent > 0 and os.getppid() != self._parent)
 
     def __enter__(self) -> Interruption:
         # Only the main thread may set handlers; elsewhere the caller's own handling applies.
@@ -29,6 +43,6 @@ class Interruption:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self._told:
             raise KeyboardInterrupt
-        self.asked = True
+        self._told = True

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from elastic_infogan.training import checkpoint, discovery, snapshots, steps, variational
@@ -44,7 +45,11 @@ class Interrupted(Exception):
 
 
 def train(
-    config: Config, images: NDArray[np.uint8], run: Run, report: Callable[[Progress], None] = lambda _: None
+    config: Config,
+    images: NDArray[np.uint8],
+    run: Run,
+    report: Callable[[Progress], None] = lambda _: None,
+    fabric: Fabric | None = None,
 ) -> None:
     """Train on `images` until the budget of `config` is used, and leave the result in `run`.
 
@@ -55,23 +60,33 @@ def train(
         images: uint8 `(N, H, W, C)`; no label comes near this function.
         run: the folder that keeps everything.
         report: called with each line of statistics.
+        fabric: of processes that have met already; None: they meet here.
 
     Raises:
         DataError, ConfigError: if images and settings do not fit each other.
-        TrainingError: if losses or weights become NaN; the last good checkpoint is kept.
+        TrainingError: if losses or weights become NaN, or another process has ended; the last good
+            checkpoint is kept.
         Interrupted: after SIGINT or SIGTERM, with the state saved.
         RunError: if the folder cannot be written or its checkpoint cannot be read.
     """
-    state = setup(config, images)
-    if run.checkpoint.exists():
-        checkpoint.restore(state, run)
-        run.forget_after(state.step)
-        state.meter.reset(state.seconds)
-    if state.progress >= 1 and (run.path / "shares.json").exists():
+    state = setup(config, images, fabric)
+    if resume(state, run):
         return
     with Interruption() as interruption:
         fit(state, run, report, interruption)
     finish(state, run)
+
+
+def resume(state: State, run: Run) -> bool:
+    """Continue from the checkpoint of `run` if there is one; whether the run has been finished already."""
+    there = run.checkpoint.exists(), (run.path / "shares.json").exists()
+    begun, finished = state.fabric.broadcast(there)  # the folder may be the first process's alone
+    if begun:
+        checkpoint.restore(state, run)
+        if state.fabric.is_global_zero:
+            run.forget_after(state.step)
+        state.meter.reset(state.seconds)
+    return finished and state.progress >= 1
 
 
 def fit(state: State, run: Run, report: Callable[[Progress], None], interruption: Interruption) -> None:
@@ -88,7 +103,8 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
         STEPS[stage](state)
         state.step += 1
         done = time.perf_counter()
-        state.seconds += done - began
+        seconds, asked = state.processes.agreed(done - began, interruption.asked)
+        state.seconds += seconds
         tuner.record(done - ready)
         snapshots.keep(state, run, before)
         if state.seconds - state.meter.since >= state.config.interval:
@@ -96,9 +112,15 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
             lines += 1
             if lines % LINES_PER_CHECKPOINT == 0:
                 save(state, run)
-        if state.fabric.broadcast(interruption.asked) if state.fabric.world_size > 1 else interruption.asked:
-            checkpoint.save(state, run)
-            raise Interrupted
+        if asked:
+            stop(state, run)
+
+
+def stop(state: State, run: Run) -> None:
+    """Save, and end by `Interrupted`; no process does while the first one writes."""
+    checkpoint.save(state, run)
+    state.fabric.barrier()
+    raise Interrupted
 
 
 def may_tune(state: State) -> bool:
@@ -167,7 +189,7 @@ def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> No
         state.seconds,
         max(0.0, left),
         state.meter.images / max(elapsed, 1e-9),
-        state.meter.means(state.step),
+        state.meter.means(state.step, state.processes.mean),
         tuple(state.model.prior.probabilities().tolist()) if number_is_known(state) else (),
     )
     state.meter.reset(state.seconds)
@@ -199,9 +221,9 @@ def finish(state: State, run: Run) -> None:
     if state.config.networks.q == "encoder":
         steps.settle(state)
         checkpoint.refuse_nan(state)
+    counts = torch.bincount(discovery.assign(state), minlength=state.model.n_classes)
     if state.fabric.is_global_zero:
         export(state, run)
-        counts = torch.bincount(discovery.assign(state), minlength=state.model.n_classes)
         assigned = (counts / counts.sum()).tolist()
         run.write_json(
             "shares.json", {"prior": state.model.prior.probabilities().tolist(), "assigned": assigned}

@@ -19,15 +19,19 @@ from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.core.jointvae import JointVAE, JointVAESpec
 from elastic_infogan.core.model import ElasticInfoGAN, ModelSpec
 from elastic_infogan.core.networks import stages
+from elastic_infogan.core.normalisation import share_statistics
+from elastic_infogan.core.share import Share
 from elastic_infogan.data.batches import ImageBatches
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.errors import ConfigError, DataError
 from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config, flatten
 from elastic_infogan.training.consistency import consistent
-from elastic_infogan.training.hardware import choose_device, make_fabric
+from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.limits import within_limits
+from elastic_infogan.training.meeting import meet
 from elastic_infogan.training.presets import ranges
+from elastic_infogan.training.processes import Processes
 from elastic_infogan.training.sought import sought
 from elastic_infogan.training.telemetry import Meter
 
@@ -43,10 +47,12 @@ class State:
         average: the generator's exponential moving average, which is what a run saves.
         labels: the class that Q gave each image when the stage began, int64 `(N,)` on the CPU, or None.
         seconds: training time so far; start-up and packing do not count.
+        processes: that share each batch.
     """
 
     config: Config
     fabric: Fabric
+    processes: Processes
     model: ClassModel
     average: nn.Module
     optimisers: dict[str, Adam]
@@ -104,26 +110,19 @@ class State:
         """One step of the named optimisers, on gradients averaged over all processes."""
         for name in names:
             optimiser = self.optimisers[name]
-            self._average_gradients(optimiser)
+            parameters = [p for group in optimiser.param_groups for p in group["params"]]
+            self.processes.average_([p.grad for p in parameters if p.grad is not None])
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
 
-    def mean_over_processes(self, tensor: Tensor) -> Tensor:
-        """`tensor` averaged over all processes."""
-        mean = self.fabric.all_reduce(tensor, reduce_op="mean")
-        if not isinstance(mean, Tensor):
-            raise TypeError(f"all_reduce of a tensor gave {type(mean)}")
-        return mean
+    def record(self, terms: Mapping[str, Tensor], images: int) -> None:
+        """Count the terms of one step that used `images` real images of this process."""
+        self.meter.add(terms, images * self.share.of)
 
-    def _average_gradients(self, optimiser: Adam) -> None:
-        if self.fabric.world_size == 1:
-            return
-        gradients = [
-            p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None
-        ]
-        flat = self.mean_over_processes(torch.cat([g.reshape(-1) for g in gradients]))
-        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(mean.view_as(gradient))
+    @property
+    def share(self) -> Share:
+        """Which part of every batch is this process's."""
+        return self.processes.share
 
 
 @dataclass
@@ -207,31 +206,36 @@ def build(config: Config, size: int, channels: int) -> ClassModel:
         ))  # fmt: skip
     if config.prior.shares is not None:
         model.prior.assign(torch.tensor(config.prior.shares))
+    if config.devices * config.nodes > 1:
+        share_statistics(model)
     return model
 
 
-def setup(config: Config, images: NDArray[np.uint8]) -> State:
+def setup(config: Config, images: NDArray[np.uint8], fabric: Fabric | None = None) -> State:
     """Networks, optimisers and images on their device, for images uint8 `(N, H, W, C)`.
 
     What `config` leaves open is chosen from the images.
+
+    Arguments:
+        fabric: of processes that have met already; None: they meet here.
 
     Raises:
         ConfigError, DataError: see `check`.
     """
     config = choose(config, images)
     check(config, images)
-    fabric = make_fabric(config)
-    fabric.launch()
-    # The same weights everywhere, then other draws in each process.
+    fabric = fabric or meet(config)
+    # The same weights and the same draws in every process, see `Share`.
     torch.manual_seed(config.seed)
     model = build(config, images.shape[1], images.shape[3]).to(fabric.device)
-    torch.manual_seed(config.seed + 7919 * fabric.global_rank)
+    torch.manual_seed(config.seed)
     if config.networks.q == "encoder":
         model.encoder.eval()
     kind: type[State] = VariationalState if config.model == "jointvae" else GameState
     return kind(
         config=config,
         fabric=fabric,
+        processes=Processes(fabric),
         model=model,
         average=copy.deepcopy(model.generator).requires_grad_(False),
         optimisers=make_optimisers(config, model, fabric.device.type),

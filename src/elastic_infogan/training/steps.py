@@ -34,7 +34,7 @@ def encode(state: State) -> None:
     batch = draw(state, state.config.schedule.encode_batch)
     terms = teach_q(state, batch)
     state.update("q")
-    state.meter.add(terms, len(batch))
+    state.record(terms, len(batch))
 
 
 def refine(state: State) -> None:
@@ -43,7 +43,7 @@ def refine(state: State) -> None:
     terms = teach_q(state, batch)
     state.update("q")
     follow(state, batch)
-    state.meter.add(terms, len(batch))
+    state.record(terms, len(batch))
 
 
 def play(state: GameState) -> None:
@@ -55,7 +55,8 @@ def play(state: GameState) -> None:
     batch = draw(state, config.batch)
     players = state.table["adversarial_g"] | state.table["information"]
     with learning(model, players), state.fabric.autocast():
-        latent = model.draw(len(batch), temperature(state), config.prior.samples)
+        whole = model.draw(len(batch) * state.share.of, temperature(state), config.prior.samples)
+        latent = whole.part(state.share)
         fake = model.generate(latent.noise, latent.code.value, latent.continuous)
     terms = discriminator_phase(state, batch, fake.detach(), latent)
     terms |= generator_phase(state, players, fake, latent)
@@ -64,7 +65,7 @@ def play(state: GameState) -> None:
     state.update("generator", "q")
     follow(state, batch)
     average(state)
-    state.meter.add(terms, len(batch))
+    state.record(terms, len(batch))
 
 
 def discriminator_phase(state: GameState, batch: Batch, fake: Tensor, latent: Latent) -> dict[str, Tensor]:
@@ -95,7 +96,7 @@ def generator_phase(
 
 def draw(state: State, batch: int | None) -> Batch:
     """This process's part of a random batch of `batch` images, which a resolved configuration states."""
-    indices = state.batches.draw((batch or 0) // state.fabric.world_size)
+    indices = state.share.take(state.batches.draw(batch or 0))
     labels = None if state.labels is None else state.labels[indices].to(state.fabric.device)
     return Batch(state.batches.gather(indices), labels)
 
@@ -117,20 +118,27 @@ def real_terms(state: State, images: Tensor, labels: Tensor | None) -> dict[str,
     """`contrast`, and with `labels` (n,) `self_labelling`, on two views of `images`."""
     contrast, n = state.config.contrast, len(images)
     if contrast.pairs == "original-view":
-        pair = torch.cat([to_range(images), state.views(images)])
+        pair = torch.cat([to_range(images), views_of(state, images, 1)])
     else:
-        pair = state.views(torch.cat([images, images]))
+        pair = views_of(state, images, 2)
     with own_statistics(state), state.fabric.autocast():
         output = state.model.recognise(pair)
     terms = {}
     if contrast.weight:
         anchors, views = output.features[:n], output.features[n:]
+        others = state.processes.from_others(output.features.float()) if contrast.negatives else None
         terms["contrast"] = objectives.contrast(
-            anchors, views, contrast.temperature, contrast.negatives, None
+            anchors, views, contrast.temperature, contrast.negatives, others
         )
     if labels is not None:
         terms["self_labelling"] = objectives.self_labelling(labels.repeat(2), output.logits)
     return terms
+
+
+def views_of(state: State, images: Tensor, copies: int) -> Tensor:
+    """`copies` random views of each of this process's images uint8 `(n, C, H, W)`, one copy after another."""
+    drawn = state.views.draw(copies * len(images) * state.share.of, images)
+    return state.views(images.repeat(copies, 1, 1, 1), state.share.take_each(drawn, copies))
 
 
 @contextmanager
@@ -182,9 +190,7 @@ def follow(state: State, batch: Batch) -> None:
     prior = state.config.prior
     if prior.learned and prior.posterior_rate and batch.labels is not None:
         shares = torch.bincount(batch.labels, minlength=state.model.n_classes) / len(batch)
-        if state.fabric.world_size > 1:
-            shares = state.mean_over_processes(shares)
-        state.model.prior.follow(shares, prior.posterior_rate)
+        state.model.prior.follow(state.processes.mean(shares), prior.posterior_rate)
 
 
 @torch.no_grad()

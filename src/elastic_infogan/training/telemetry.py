@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,13 +78,20 @@ class Meter:
             self.counts[name] = self.counts.get(name, 0) + 1
         self.images += images
 
-    def means(self, step: int) -> dict[str, float]:
+    def means(self, step: int, over_processes: Callable[[Tensor], Tensor] = lambda t: t) -> dict[str, float]:
         """Mean of each term since the last reset.
+
+        Arguments:
+            step: steps so far.
+            over_processes: averages a vector over all processes.
 
         Raises:
             TrainingError: if one is not finite or has exploded.
         """
-        means = {name: float(value) / self.counts[name] for name, value in self.sums.items()}
+        if not self.sums:
+            return {}
+        own = torch.stack([value / self.counts[name] for name, value in self.sums.items()])
+        means = dict(zip(self.sums, over_processes(own).tolist(), strict=True))
         for name, value in means.items():
             if not math.isfinite(value) or abs(value) > EXPLODED:
                 raise TrainingError(f"the loss '{name}' became {value:g} by step {step}: {ADVICE}")

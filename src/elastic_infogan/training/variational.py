@@ -22,12 +22,13 @@ def reconstruct(state: VariationalState) -> None:
         with state.fabric.autocast():
             images = to_range(batch.images)
             terms = objectives.variational_terms(
-                model, images, temperature(state), config.prior.samples, *capacities(state)
-            )
+                model, images, temperature(state), config.prior.samples, *capacities(state),
+                state.share, state.processes.mean_with_gradient,
+            )  # fmt: skip
         state.descend(terms)
     state.update("generator", "q")
     average(state)
-    state.meter.add(terms, len(batch))
+    state.record(terms, len(batch))
 
 
 @torch.no_grad()

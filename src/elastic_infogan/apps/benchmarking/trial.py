@@ -16,8 +16,9 @@ from elastic_infogan import __version__
 from elastic_infogan.apps import machine, scoring
 from elastic_infogan.apps.benchmarking.folder import TrialFolder
 from elastic_infogan.apps.training import train
-from elastic_infogan.errors import RunError
+from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training import snapshots
+from elastic_infogan.training.config import Config
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.run import Run
 
@@ -39,11 +40,22 @@ def carry_out(path: Path) -> None:
         with FileLock(path / ".lock", timeout=PATIENCE):
             if not trial.done:
                 began = perf_counter()
-                train(trial.config(), trial.run, resume=False, new=False, dry_run=False)
+                train(_of_one_process(trial.config()), trial.run, resume=False, new=False, dry_run=False)
                 result = _scored(trial)
                 trial.finish({**result, "wall_seconds": round(perf_counter() - began, 2)})
     except Timeout as error:
         raise RunError(f"another process is at work on {path}") from error
+
+
+def _of_one_process(config: Config) -> Config:
+    """`config`, which must not ask for more processes: trials are compared by the time of one.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if config.devices * config.nodes > 1:
+        raise ConfigError("--variants: a trial is one process; leave devices and nodes at 1")
+    return config
 
 
 def _scored(trial: TrialFolder) -> dict[str, Any]:

@@ -1,0 +1,120 @@
+"""How the processes of a run meet, fail together, and learn that one of them is gone."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import numpy as np
+import torch.distributed as dist
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+
+from elastic_infogan.errors import ConfigError, DataError, ElasticInfoGANError, TrainingError
+from elastic_infogan.training.config import Config
+from elastic_infogan.training.hardware import make_fabric
+from elastic_infogan.training.interruption import STARTED_BY
+from elastic_infogan.training.processes import Processes
+
+__all__ = ["LOST", "OTHER_ENDED", "are_started", "loss_told", "meet", "same_for_all", "together"]
+
+LOST = (
+    "another process of this run has ended, so that this one cannot go on; the last checkpoint is kept, and "
+    "the same command goes on from there"
+)
+
+OTHER_ENDED = 3
+"""Exit status of a process that ends since another has; whoever started both says what happened."""
+
+SAMPLED = 64
+"""Images by which processes tell whether they have the same."""
+
+T = TypeVar("T")
+
+
+def are_started(fabric: Fabric) -> bool:
+    """Whether all processes of `fabric` run already: by torchrun, SLURM, MPI, or since there is only one."""
+    environment = getattr(fabric.strategy, "cluster_environment", None)
+    return environment is None or bool(environment.creates_processes_externally)
+
+
+def meet(config: Config) -> Fabric:
+    """Fabric of all processes of `config`, once they have met.
+
+    Raises:
+        ConfigError: there are fewer or more processes than `config` says, or nobody has started them.
+        TrainingError: another one ended meanwhile.
+    """
+    flags = f"--devices {config.devices} --nodes {config.nodes}"
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if dist.is_torchelastic_launched() and started != config.devices * config.nodes:
+        raise ConfigError(f"{flags}: torchrun has started {started} processes; give the numbers it was given")
+    fabric = make_fabric(config)
+    if not are_started(fabric):
+        raise ConfigError(f"{flags}: nobody has started so many processes; use elastic-infogan or torchrun")
+    with loss_told():
+        try:
+            fabric.launch()
+        except ValueError as error:
+            raise ConfigError(f"{flags}: {' '.join(str(error).split())}") from error
+    return fabric
+
+
+def together(processes: Processes, work: Callable[[], T], *, in_turn: bool = False) -> T:
+    """`work()` in every process; if it fails in one, it fails alike in all.
+
+    Arguments:
+        in_turn: the first process of each machine goes ahead, so that the others find what it has packed.
+
+    Raises:
+        ElasticInfoGANError: of the first process in which it failed, whose number is told.
+    """
+    done, failure = [], None
+    waits = in_turn and processes.fabric.local_rank > 0
+    if in_turn and waits:
+        processes.fabric.barrier()
+    try:
+        done.append(work())
+    except ElasticInfoGANError as error:
+        failure = error
+    if in_turn and not waits:
+        processes.fabric.barrier()
+    for rank, failed in enumerate(processes.of_all(failure)):
+        if failed is not None:
+            raise failed if rank == 0 else type(failed)(f"process {rank}: {failed}")
+    return done[0]
+
+
+def same_for_all(processes: Processes, config: Config, images: NDArray[np.uint8]) -> Config:
+    """The configuration of the first process, once all turn out to have the same images.
+
+    Raises:
+        DataError: they have not: images are shared by their numbers.
+    """
+    some = images[np.linspace(0, len(images) - 1, SAMPLED).astype(np.int64)]
+    seen = processes.of_all((images.shape, zlib.crc32(np.ascontiguousarray(some).tobytes()), config))
+    others = [rank for rank, (shape, checksum, _) in enumerate(seen) if (shape, checksum) != seen[0][:2]]
+    if others:
+        raise DataError(f"{config.source} holds other images for process {others[0]} than for process 0")
+    return seen[0][2]
+
+
+@contextmanager
+def loss_told() -> Iterator[None]:
+    """Within the block a failed exchange between processes becomes one line.
+
+    Raises:
+        TrainingError: another process has ended.
+        SystemExit: likewise, where whoever started the processes tells of it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error).lower():
+            raise
+        if STARTED_BY in os.environ:
+            raise SystemExit(OTHER_ENDED) from error
+        raise TrainingError(LOST) from error

@@ -1,0 +1,79 @@
+"""`train --devices 2`: its processes end together, with one line and a run that any number goes on with."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from elastic_infogan.apps.cli import run
+from elastic_infogan.training.run import read_tensors
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc"),
+]
+TRAIN = ["train", "digits", "--interval", "0.05", "--device", "cpu", "--networks.features", "16"]
+
+
+def start(out):
+    command = [sys.executable, "-m", "elastic_infogan", *TRAIN, "--steps", "100000", "--devices", "2"]
+    return subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE, text=True)
+
+
+def workers(process):
+    """The processes that `process` started, in the order of their ranks."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return sorted(map(int, children), key=lambda pid: b"LOCAL_RANK=1" in environment(pid))
+
+
+def environment(pid):
+    return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
+def wait_for_checkpoint(out, process, later_than=0):
+    deadline = time.monotonic() + 200
+    while step(out) <= later_than:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def step(out):
+    file = out / "checkpoint" / "state.safetensors"
+    return read_tensors(file)[1]["step"] if file.exists() else 0
+
+
+def ended(pids):
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_two_processes_end_together_and_leave_a_run_that_goes_on(tmp_path):
+    out = tmp_path / "run"
+    with start(out) as process:
+        wait_for_checkpoint(out, process)
+        both = workers(process)
+        os.kill(both[1], signal.SIGTERM)  # one is asked to stop: both do, once the run is saved
+        message = process.communicate(timeout=100)[1]
+    assert process.returncode == 130, message
+    assert message.count("To go on:") == 1
+    assert ended(both)
+
+    before = step(out)
+    with start(out) as process:
+        wait_for_checkpoint(out, process, later_than=before)
+        both = workers(process)
+        os.kill(both[1], signal.SIGKILL)
+        message = process.communicate(timeout=100)[1]
+    assert process.returncode == 2, message
+    assert message.splitlines()[-1].startswith("elastic-infogan: process 1 was ended by SIGKILL;")
+    assert "Traceback" not in message
+    assert ended(both)
+
+    reached = step(out)
+    assert reached > before
+    assert run([*TRAIN, "--steps", str(reached + 2), "--devices", "1", "--out", str(out)]) == 0
+    assert step(out) == reached + 2
