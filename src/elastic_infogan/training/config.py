@@ -180,7 +180,7 @@ class Variational:
 class Schedule:
     """Fractions of the budget given to what happens before the adversarial game."""
 
-    encode: float = 0.25
+    encode: float = 0.17
     """NT-Xent alone trains Q's encoder; 0 starts with the game"""
     refine: float = 0.15
     """NT-Xent and self-labelling train Q, whose head came from classes found among its features"""
