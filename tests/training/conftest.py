@@ -50,3 +50,19 @@ def trained(tmp_path, digits):
         return run
 
     return make
+
+
+@pytest.fixture
+def stop_at():
+    """Makes what `fit` asks after each step: whether to stop, which it is to once so many are done."""
+
+    class StopAt:
+        def __init__(self, steps):
+            self.left = steps
+
+        @property
+        def asked(self):
+            self.left -= 1
+            return self.left < 0
+
+    return StopAt

@@ -1,12 +1,18 @@
 """Small clusters join into classes, however unequal these are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from elastic_infogan.training.discovery import posterior_of, regressed
+from elastic_infogan.training.discovery import posterior_of, regressed, set_q_and_prior
 from elastic_infogan.training.joining import join, links, most_agreed, nearest, reattach
+from elastic_infogan.training.recipes import ELASTIC
+from elastic_infogan.training.state import build
+
+WIDTHS = {"generator_width": 4, "discriminator_width": 4, "encoder_width": 4}
 
 
 def blobs(counts, seed=0, spread=0.25, features=16):
@@ -97,6 +103,15 @@ def test_codes_that_no_image_fills_are_improbable(n_classes):
 def test_one_class_alone_takes_everything():
     posterior = regressed(np.eye(4), np.zeros(4, np.int64), 3)
     assert (torch.eye(4) @ posterior.weight.t() + posterior.bias).argmax(1).tolist() == [0, 0, 0, 0]
+
+
+def test_a_head_set_from_one_class_alone_is_finite_and_gives_that_class(small):
+    """As where one image in hundreds differs and its neighbours outvote it."""
+    model = build(small(networks=replace(ELASTIC.networks, **WIDTHS)), 8, 1)
+    features = torch.nn.functional.normalize(torch.randn(20, model.spec.features), dim=1)
+    set_q_and_prior(model, regressed(features.double().numpy(), np.full(20, 4), 10))
+    assert (model.q_head(features).logits.argmax(1) == 4).all()
+    assert all(p.isfinite().all() for p in model.parameters())
 
 
 def test_a_variant_nearer_to_another_class_stays_with_its_own():

@@ -84,26 +84,16 @@ def test_a_seed_decides_the_weights(small, trained):
     assert not same(once, weights(trained(small(seed=1), "c")))
 
 
-class StopAt:
-    """Asks to stop once a number of steps is done."""
-
-    def __init__(self, steps):
-        self.left = steps
-
-    @property
-    def asked(self):
-        self.left -= 1
-        return self.left < 0
-
-
 @pytest.mark.parametrize("recipe", ["elastic", "paper", "jointvae"])
 @pytest.mark.parametrize("stop", [3, 9, 17])
-def test_an_interrupted_run_ends_with_the_same_weights(recipe, stop, small, trained, tmp_path, digits):
+def test_an_interrupted_run_ends_with_the_same_weights(
+    recipe, stop, small, trained, tmp_path, digits, stop_at
+):
     config = small(recipe)
     whole = weights(trained(config, "whole"))
     run = Run.create(tmp_path / "halved", config)
     with pytest.raises(Interrupted):
-        loop.fit(setup(config, digits), run, lambda _: None, StopAt(stop))
+        loop.fit(setup(config, digits), run, lambda _: None, stop_at(stop))
     train(config, digits, run)
     assert same(weights(run), whole)
 
@@ -150,7 +140,7 @@ def test_stages_follow_the_budget(small):
     assert stage_at(small("jointvae"), 0.5) == "reconstruct"
 
 
-def test_losses_that_explode_keep_the_last_good_checkpoint(small, digits, tmp_path):
+def test_losses_that_explode_keep_the_last_good_checkpoint(small, digits, tmp_path, stop_at):
     config = small("paper", steps=4)
     run = Run.create(tmp_path / "run", config)
     train(config, digits, run)
@@ -159,7 +149,7 @@ def test_losses_that_explode_keep_the_last_good_checkpoint(small, digits, tmp_pa
     wild = replace(config, steps=40, optimiser=replace(config.optimiser, generator_learning_rate=1e30))
     state = setup(wild, digits)
     with pytest.raises(TrainingError, match="last good checkpoint is kept"):
-        loop.fit(state, run, lambda _: None, StopAt(39))
+        loop.fit(state, run, lambda _: None, stop_at(39))
     assert run.checkpoint.read_bytes() == before
 
 

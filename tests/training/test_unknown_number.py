@@ -13,18 +13,6 @@ from elastic_infogan.training.run import Run, read_tensors
 from elastic_infogan.training.state import setup
 
 
-class StopAt:
-    """Asks to stop once a number of steps is done."""
-
-    def __init__(self, steps):
-        self.left = steps
-
-    @property
-    def asked(self):
-        self.left -= 1
-        return self.left < 0
-
-
 @pytest.fixture
 def few(digits):
     return digits[:300]
@@ -50,13 +38,13 @@ def test_the_number_found_is_that_of_every_file(small, trained, few):
 
 @pytest.mark.parametrize("stop", [3, 9])
 def test_an_interrupted_run_finds_the_same_and_ends_with_the_same_weights(
-    stop, small, trained, tmp_path, few
+    stop, small, trained, tmp_path, few, stop_at
 ):
     config = small(classes="2-14", steps=16)
     whole = trained(config, "whole", few)
     run = Run.create(tmp_path / "halved", config)
     with pytest.raises(Interrupted):
-        loop.fit(setup(config, few), run, lambda _: None, StopAt(stop))
+        loop.fit(setup(config, few), run, lambda _: None, stop_at(stop))
     again = Run.create(tmp_path / "halved", config)
     train(config, few, again)
     ours, theirs = weights(again), weights(whole)

@@ -1,4 +1,4 @@
-"""Many pictures over all cores: results in order, no more under way than keep the cores busy."""
+"""Much work over all cores: results in order, no more under way than keep the cores busy."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+def in_order(
+    work: Callable[[T], R], items: Iterable[T], workers: int, begin: Callable[[], object] | None = None
+) -> Iterator[R]:
     """`work` of each item, computed ahead by `workers` threads; memory does not grow with their number.
 
     Threads, since Pillow decodes outside Python's lock, and since neither a fork beside torch's own
-    threads nor a fresh process that runs the user's script again is safe.
+    threads nor a fresh process that runs the user's script again is safe. Each calls `begin` first.
 
     >>> list(in_order(abs, [-1, 2, -3], workers=2))
     [1, 2, 3]
     """
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers, initializer=begin) as pool:
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:

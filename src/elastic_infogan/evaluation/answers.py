@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
+from elastic_infogan.data.parallel import in_order
 
 __all__ = ["BATCH", "Answers", "ask", "stream"]
 
@@ -24,7 +23,6 @@ BATCH = 500
 CERTAIN = 0.95
 """posterior from which an image counts as certainly of a class; below 1 − CERTAIN it certainly is not"""
 
-T = TypeVar("T")
 Floats = NDArray[np.float32]
 
 
@@ -125,29 +123,14 @@ def stream(model: ClassModel, images: NDArray[np.uint8]) -> Iterator[tuple[Tenso
         # a copy, since a memory-mapped store is read-only and torch wants to be able to write
         return model.posterior(torch.from_numpy(np.array(images[start : start + BATCH])))
 
-    starts = range(0, len(images), BATCH)
-    on_cpu = model.prior.logits.device.type == "cpu"
-    yield from _in_order(answer, starts, torch.get_num_threads() if on_cpu else 1)
-
-
-def _in_order(work: Callable[[int], T], items: Iterable[int], threads: int) -> Iterator[T]:
-    """`map(work, items)` on several threads, each of which computes by itself, few items ahead.
-
-    Layers as small as these gain little from threads that share each of them: two that take turns at whole
-    batches get through half as many images again.
-    """
-    if threads == 1:
-        yield from map(work, items)
+    starts, threads = range(0, len(images), BATCH), torch.get_num_threads()
+    if threads == 1 or model.prior.logits.device.type != "cpu":
+        yield from map(answer, starts)
         return
-    waiting: deque[Future[T]] = deque()
+    # Layers as small as these gain little from threads that share each of them: two that take turns at whole
+    # batches get through half as many images again.
     try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        yield from in_order(answer, starts, threads, functools.partial(torch.set_num_threads, 1))
     finally:
         torch.set_num_threads(threads)  # part of the setting is the process's, not the thread's
 

@@ -153,7 +153,8 @@ def set_q_and_prior(model: ClassModel, posterior: LinearPosterior) -> None:
     All logits are scaled alike, which changes no class, so that features of unit length give logits that
     training can still move: a posterior too sure of itself is upset by the smallest step of the encoder.
     """
-    scale = HEAD_NORM / posterior.weight.norm(dim=1).mean()
+    length = posterior.weight.norm(dim=1).mean()
+    scale = HEAD_NORM / length if length > 0 else 1.0  # no direction where one class took all
     head = model.q_head.classes
     head.weight.copy_(posterior.weight * scale)
     head.bias.copy_(posterior.bias * scale)
