@@ -63,8 +63,8 @@ class Trial:
 def steps_for(images: int, config: Config) -> int:
     """Steps after which training has drawn about `images` real images; stages differ in batch size.
 
-    >>> steps_for(6400, Config())  # 40 % of the steps take 128 images, the others 64
-    71
+    >>> steps_for(6400, Config())  # 32 % of the steps take 128 images, the others 64
+    76
     """
     before = config.schedule.encode + config.schedule.refine
     batch, encode_batch = config.batch or BATCH, config.schedule.encode_batch or ENCODE_BATCH
