@@ -48,12 +48,14 @@ BETTER = 1.1
 def nearest(vectors: Tensor, neighbours: int) -> Tensor:
     """Indices `(N, neighbours)` of the nearest others of each of `vectors` (N, F) by cosine."""
     unit = torch.nn.functional.normalize(vectors, dim=1)
-    parts = []
+    found = torch.empty(len(unit), min(neighbours, len(unit) - 1), dtype=torch.int64, device=unit.device)
+    # One table for all chunks: small results between large blocks that come and go would tear the heap.
+    table = unit.new_empty(CHUNK, len(unit))
     for rows in torch.arange(len(unit), device=unit.device).split(CHUNK):
-        similarity = unit[rows] @ unit.t()
+        similarity = torch.mm(unit[rows], unit.t(), out=table[: len(rows)])
         similarity[torch.arange(len(rows)), rows] = -2.0  # nobody is its own neighbour
-        parts.append(similarity.topk(min(neighbours, len(unit) - 1), dim=1).indices)
-    return torch.cat(parts)
+        found[rows] = similarity.topk(found.shape[1], dim=1).indices
+    return found
 
 
 def small_clusters(features: NDArray[np.float64], number: int, seed: int) -> NDArray[np.int64]:
