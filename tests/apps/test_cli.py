@@ -35,6 +35,13 @@ def test_help_loads_nothing_heavy(arguments):
     assert done.stdout
 
 
+@pytest.mark.parametrize("module", ["generation", "assignments", "scoring", "report", "diagnosis"])
+def test_verbs_that_do_not_train_leave_out_what_only_training_needs(module):
+    """Two seconds at every start."""
+    program = f"import sys, elastic_infogan.apps.{module}; sys.exit('lightning_fabric' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_every_setting_is_a_flag_with_help(capsys):
     assert run(["train", "--help"]) == 0
     text = capsys.readouterr().out

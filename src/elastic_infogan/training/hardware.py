@@ -5,13 +5,15 @@ from __future__ import annotations
 import ctypes
 import logging
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from lightning_fabric import Fabric
 
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config, Precision
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["choose_device", "choose_precision", "keep_freed_memory", "make_fabric"]
 
@@ -73,6 +75,8 @@ def make_fabric(config: Config) -> Fabric:
     Raises:
         ConfigError: there is no such device, there are not so many, or a cluster's variables contradict it.
     """
+    from lightning_fabric import Fabric  # two seconds, which verbs that do not train can do without
+
     keep_freed_memory()
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on standard error
     device = choose_device(config.device)
