@@ -42,6 +42,16 @@ def test_verbs_that_do_not_train_leave_out_what_only_training_needs(module):
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+def test_sigterm_while_the_interpreter_ends_changes_nothing():
+    """Whoever ends all processes of a job may reach one that has just finished."""
+    program = (
+        "import atexit, os, signal, sys; atexit.register(os.kill, os.getpid(), signal.SIGTERM); "
+        "sys.argv = ['elastic-infogan', '--version']; from elastic_infogan.apps.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_every_setting_is_a_flag_with_help(capsys):
     assert run(["train", "--help"]) == 0
     text = capsys.readouterr().out

@@ -382,7 +382,14 @@ def _line_about(error: Exception) -> str | None:
 def main() -> None:
     """The console script: `run` with the process's arguments; SIGTERM is heard like Ctrl-C."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run(sys.argv[1:]))
+    try:
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while another error was being told
+        status = 130
+    finally:
+        # The interpreter's own end is no work to interrupt: an exception there would only be printed.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(status)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
