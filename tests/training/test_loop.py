@@ -11,9 +11,10 @@ from elastic_infogan.errors import ConfigError, DataError, TrainingError
 from elastic_infogan.training import loop, steps
 from elastic_infogan.training.checkpoint import restore
 from elastic_infogan.training.config import Contrast, Latent
-from elastic_infogan.training.loop import Interrupted, stage_at, train
+from elastic_infogan.training.loop import Interrupted, train
 from elastic_infogan.training.recipes import RECIPES
 from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.stages import stage_at
 from elastic_infogan.training.state import setup
 
 

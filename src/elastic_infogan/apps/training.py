@@ -119,6 +119,17 @@ def _say_how_many(run: Run) -> None:
     terminal.say(found["says"] if found else "The budget ended before the number of classes was found out.")
 
 
+def _say_which_start(run: Run) -> None:
+    """Which encoder was kept, where there were several."""
+    tried = run.restarts()
+    if tried:
+        scores = ", ".join(f"{score:.3f}" for score in tried["agreement"])
+        terminal.say(
+            f"Of {len(tried['agreement'])} encoders number {tried['kept'] + 1} was kept: clusterings of its "
+            f"features agree most (mean NMI {scores})."
+        )
+
+
 def _say_how_to_go_on(config: Config, path: Path) -> None:
     again = shlex.join(["elastic-infogan", "train", config.source, "--out", str(path)])
     terminal.note(f"Interrupted; what was learned so far is kept. To go on: {again}")
@@ -143,6 +154,7 @@ def _board(run: Run, progress: Callable[[Progress], None]) -> Iterator[Callable[
 
 def _conclude(run: Run, images: ImageSet) -> None:
     """Say how many classes there are, and what is wrong with them, in at most `DIAGNOSED` of the images."""
+    _say_which_start(run)
     _say_how_many(run)
     model = run.load_model()
     seen = images.images[:: -(-len(images) // DIAGNOSED)]

@@ -16,6 +16,9 @@ from elastic_infogan.training.telemetry import ADVICE
 
 __all__ = ["refuse_nan", "restore", "save"]
 
+_SCALARS = ("step", "seconds", "stage", "attempt", "agreement")
+"""What is kept of a state besides its tensors."""
+
 
 def refuse_nan(state: State) -> None:
     """Stop before weights that are no numbers are built on or saved.
@@ -41,14 +44,14 @@ def save(state: State, run: Run) -> None:
     tensors |= {f"average/{n}": t for n, t in state.average.state_dict().items()}
     for name, optimiser in state.optimisers.items():
         tensors |= {f"optimiser/{name}/{key}": t for key, t in _moments(optimiser).items()}
+    tensors |= {f"best/{n}": t for n, t in state.best.items()}
     if state.labels is not None:
         tensors["labels"] = state.labels
     tensors["random/cpu"] = torch.get_rng_state()
     if state.fabric.device.type == "cuda":
         tensors["random/cuda"] = torch.cuda.get_rng_state(state.fabric.device)
-    write_tensors(
-        run.checkpoint, tensors, {"step": state.step, "seconds": state.seconds, "stage": state.stage}
-    )
+    moment = {name: getattr(state, name) for name in _SCALARS}
+    write_tensors(run.checkpoint, tensors, moment)
 
 
 def restore(state: State, run: Run) -> None:
@@ -68,7 +71,9 @@ def restore(state: State, run: Run) -> None:
         state.average.load_state_dict(_under(tensors, "average/"))
         for name, optimiser in state.optimisers.items():
             _set_moments(optimiser, _under(tensors, f"optimiser/{name}/"))
-        state.step, state.seconds, state.stage = scalars["step"], scalars["seconds"], scalars["stage"]
+        for name in _SCALARS:
+            setattr(state, name, scalars[name])
+        state.best = {n: t.to(state.fabric.device) for n, t in _under(tensors, "best/").items()}
         state.labels = tensors.get("labels")
         torch.set_rng_state(tensors["random/cpu"])
     except (RuntimeError, KeyError) as error:

@@ -254,6 +254,8 @@ class Config:
     """where to compute"""
     precision: Precision = "auto"
     """bf16 where the device has it, otherwise fp32"""
+    restarts: int = 1
+    """encoders trained from different starts, of which the most agreed upon goes on; each takes its time"""
     devices: int = 1
     """processes on this machine, one a device"""
     nodes: int = 1

@@ -37,6 +37,11 @@ def consistent(config: Config) -> None:
     else:
         _check_game(config)
     _check_number(config)
+    if config.restarts > 1 and not config.schedule.encode:
+        raise ConfigError(
+            f"--restarts {config.restarts}: what is started again is the stage encode, which recipe "
+            f"{config.recipe} lacks; use --recipe elastic"
+        )
     _check_shares(config)
     _check_processes(config)
 

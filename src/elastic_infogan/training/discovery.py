@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
+from elastic_infogan.training import joining
 from elastic_infogan.training.counting import Count, count
 from elastic_infogan.training.joining import (
     NEIGHBOURS,
@@ -31,6 +32,7 @@ from elastic_infogan.training.state import State
 
 __all__ = [
     "LinearPosterior",
+    "agreement",
     "assign",
     "classes_of",
     "discover",
@@ -103,6 +105,14 @@ def classes_of(features: Tensor, n_classes: int, seed: int, pixels: Tensor | Non
     between neighbours in `pixels`, but only where these links mostly stay within the classes that the
     features found: for small drawings they do, for photographs they do not.
     """
+    alike, found = _partitions(features, n_classes, seed, pixels)
+    return voted(alike, most_agreed(found))
+
+
+def _partitions(
+    features: Tensor, n_classes: int, seed: int, pixels: Tensor | None
+) -> tuple[Tensor, list[NDArray[np.int64]]]:
+    """Neighbours of each image `(N, n)`, and its class `(N,)` by each of the starts."""
     exact = features.double().cpu().numpy()
     small = min(SMALL_CLUSTERS * n_classes, len(exact))
     alike = nearest(features, NEIGHBOURS)
@@ -116,7 +126,7 @@ def classes_of(features: Tensor, n_classes: int, seed: int, pixels: Tensor | Non
         if look_alike is not None and _trusted(look_alike, classes[clusters]):
             classes = reattach(joined, links(look_alike, clusters, small))
         found.append(classes[clusters])
-    return voted(alike, most_agreed(found))
+    return alike, found
 
 
 def _trusted(look_alike: Tensor, classes: NDArray[np.int64]) -> bool:
@@ -177,15 +187,46 @@ def discover(state: State) -> Count | None:
     return number
 
 
+def agreement(state: State) -> float:
+    """Mean NMI of every two of the starts' classes among the features of real images: a score of the encoder.
+
+    Of several processes the first one computes it, and tells the others.
+    """
+    score = _agreement(state) if state.fabric.is_global_zero else 0.0
+    return float(state.fabric.broadcast(score))
+
+
+def _agreement(state: State) -> float:
+    features, pixels = _seen(state)
+    n_classes, _ = _number(state, features)
+    with threadpool_limits(1):  # type: ignore[no-untyped-call]
+        _, found = _partitions(features, n_classes, state.config.seed, pixels)
+    nmi = joining.agreement(found)
+    return float(nmi[~np.eye(len(nmi), dtype=bool)].mean())
+
+
 def _found(state: State) -> tuple[Count | None, LinearPosterior]:
+    features, pixels = _seen(state)
+    n_classes, number = _number(state, features)
+    return number, posterior_of(features, n_classes, state.config.seed, pixels)
+
+
+def _seen(state: State) -> tuple[Tensor, Tensor]:
+    """Features `(N, F)` and coarse copies `(N, P)` of the images that classes are found among."""
     n = min(len(state.batches), FEATURES_AT_MOST)
     chosen = torch.from_numpy(np.random.default_rng(state.config.seed).permutation(len(state.batches))[:n])
     features = torch.cat([_answer(state, part)[1] for part in chosen.split(CHUNK)])
     pixels = torch.cat([_coarse(state.batches.gather(part)) for part in chosen.split(CHUNK)])
+    return features, pixels
+
+
+def _number(state: State, features: Tensor) -> tuple[int, Count | None]:
+    """How many classes there are, and the estimate where that was to be found out."""
     wanted = sought(state.config.classes or 0)
-    number = None if wanted.known else count(features, wanted, state.config.seed)
-    n_classes = state.model.n_classes if number is None else number.found
-    return number, posterior_of(features, n_classes, state.config.seed, pixels)
+    if wanted.known:
+        return state.model.n_classes, None
+    number = count(features, wanted, state.config.seed)
+    return number.found, number
 
 
 def _coarse(images: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ __all__ = [
     "NEIGHBOURS",
     "STARTS",
     "Joined",
+    "agreement",
     "join",
     "links",
     "most_agreed",
@@ -192,8 +193,13 @@ def _gain(
 
 def most_agreed(partitions: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """The one of several partitions `(N,)` whose mean NMI with the others is largest."""
-    agreement = [sum(normalized_mutual_info_score(a, b) for b in partitions) for a in partitions]
-    return partitions[agreement.index(max(agreement))]
+    with_others = agreement(partitions).sum(axis=1)
+    return partitions[int(with_others.argmax())]
+
+
+def agreement(partitions: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """NMI of each two of M partitions `(N,)`, `(M, M)`."""
+    return np.array([[normalized_mutual_info_score(a, b) for b in partitions] for a in partitions])
 
 
 def voted(neighbours: Tensor, classes: NDArray[np.int64]) -> NDArray[np.int64]:

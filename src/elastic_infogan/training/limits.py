@@ -37,7 +37,7 @@ _TWO_OR_MORE, _FRACTION, _DECAY = Limit(2), Limit(0, 1), Limit(0, 0.99999)
 LIMITS: Mapping[str, Limit] = {
     "seed": Limit(0, 2_000_000_000),  # scikit-learn's seeds have 32 bits
     **dict.fromkeys(("batch", "schedule.encode_batch"), _TWO_OR_MORE),
-    **dict.fromkeys(("steps", "devices", "nodes", "schedule.q_interval"), _ONE_OR_MORE),
+    **dict.fromkeys(("steps", "restarts", "devices", "nodes", "schedule.q_interval"), _ONE_OR_MORE),
     **dict.fromkeys(
         ("networks.generator_width", "networks.discriminator_width", "networks.encoder_width"), _ONE_OR_MORE
     ),

@@ -16,10 +16,11 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from elastic_infogan.training import checkpoint, discovery, snapshots, steps, variational
+from elastic_infogan.training import checkpoint, discovery, restarts, snapshots, steps, variational
 from elastic_infogan.training.config import Config
 from elastic_infogan.training.interruption import Interruption
 from elastic_infogan.training.run import Run
+from elastic_infogan.training.stages import GENERATIVE, attempt_at, bounds, stage_at
 from elastic_infogan.training.state import State, setup
 from elastic_infogan.training.telemetry import Progress, save_samples
 from elastic_infogan.training.threads import ThreadTuner, candidates
@@ -33,9 +34,6 @@ STEPS: Mapping[str, Callable[[Any], None]] = {
     "reconstruct": variational.reconstruct,
 }
 """What a stage repeats."""
-
-GENERATIVE = ("play", "reconstruct")
-"""Stages in which G learns, so that its images are worth a look."""
 
 LINES_PER_CHECKPOINT = 4
 
@@ -95,12 +93,12 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
     tuner = ThreadTuner(candidates(torch.get_num_threads()) if may_tune(state) else [torch.get_num_threads()])
     while state.progress < 1:
         began, before = time.perf_counter(), state.progress
-        stage = stage_at(state.config, before)
-        if stage != state.stage:
-            enter(state, stage, run)
+        now = stage_at(state.config, before), attempt_at(state.config, before)
+        if now != (state.stage, state.attempt):
+            enter(state, *now, run)
         set_learning_rates(state)
         ready = time.perf_counter()
-        STEPS[stage](state)
+        STEPS[state.stage](state)
         state.step += 1
         done = time.perf_counter()
         seconds, asked = state.processes.agreed(done - began, interruption.asked)
@@ -128,38 +126,38 @@ def may_tune(state: State) -> bool:
     return state.config.steps is None and state.fabric.device.type == "cpu" and state.fabric.world_size == 1
 
 
-def stage_at(config: Config, progress: float) -> str:
-    """The stage at a fraction of the budget."""
-    schedule = config.schedule
-    if config.model == "jointvae":
-        return "reconstruct"
-    if progress < schedule.encode:
-        return "encode"
-    return "refine" if progress < schedule.encode + schedule.refine else "play"
+def enter(state: State, stage: str, attempt: int, run: Run) -> None:
+    """Begin a stage, or the next encoder of several.
 
-
-def stage_bounds(config: Config, stage: str) -> tuple[float, float]:
-    """Where a stage begins and ends, as fractions of the budget."""
-    first, second = config.schedule.encode, config.schedule.encode + config.schedule.refine
-    return {"encode": (0.0, first), "refine": (first, second)}.get(stage, (second, 1.0))
-
-
-def enter(state: State, stage: str, run: Run) -> None:
-    """Begin a stage; leaving `encode` means finding the classes among the features.
-
-    A Q with an encoder of its own then labels every image once, for the stage to build on.
+    Leaving `encode` means finding the classes among the features. A Q with an encoder of its own then labels
+    every image once, for the stage to build on.
     """
     if state.stage == "encode":
-        steps.settle(state)
-        checkpoint.refuse_nan(state)
-        number = discovery.discover(state)
-        if number is not None and state.fabric.is_global_zero:
-            run.write_classes(number.as_json())
+        leave_encode(state, stage, run)
     elif state.stage == "refine":
         steps.settle(state)
-    if state.stage in ("encode", "refine"):
+    if state.stage in ("encode", "refine") and stage != "encode":
         state.labels = discovery.assign(state)
-    state.stage = stage
+    state.stage, state.attempt = stage, attempt
+
+
+def leave_encode(state: State, stage: str, run: Run) -> None:
+    """What an encoder that has learned alone leads to: another one, or classes."""
+    steps.settle(state)
+    checkpoint.refuse_nan(state)
+    if state.config.restarts > 1:
+        restarts.judge(state)
+        if stage == "encode":
+            restarts.begin_again(state)
+            return
+        restarts.take_best(state)
+    number = discovery.discover(state)
+    if not state.fabric.is_global_zero:
+        return
+    if number is not None:
+        run.write_classes(number.as_json())
+    if state.config.restarts > 1:
+        run.write_restarts(state.agreement)
 
 
 def number_is_known(state: State) -> bool:
@@ -169,7 +167,7 @@ def number_is_known(state: State) -> bool:
 
 def set_learning_rates(state: State) -> None:
     """Constant, then linear to zero over the last part of each stage."""
-    begin, end = stage_bounds(state.config, state.stage)
+    begin, end = bounds(state.config, state.stage, state.attempt)
     left = (end - state.progress) / (end - begin)
     decay = state.config.optimiser.decay
     factor = min(1.0, left / decay) if decay else 1.0

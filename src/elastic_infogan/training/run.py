@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -178,14 +178,31 @@ class Run:
         self.write_json("classes.json", {"asked": self.config.classes, **found})
         self.write_settings()
 
+    def write_restarts(self, agreement: Sequence[float]) -> None:
+        """Write `restarts.json`: the score of each encoder, and the number of the one that was kept."""
+        kept = max(range(len(agreement)), key=agreement.__getitem__)
+        self.write_json("restarts.json", {"agreement": list(agreement), "kept": kept})
+
     def classes_found(self) -> dict[str, Any] | None:
         """What `write_classes` wrote; None where the number was given, or is not known yet."""
-        file = self.path / "classes.json"
+        return self._noted("classes.json", {"found": int, "says": str})
+
+    def restarts(self) -> dict[str, Any] | None:
+        """What `write_restarts` wrote; None where one encoder was trained, or none is settled on yet."""
+        return self._noted("restarts.json", {"agreement": list, "kept": int})
+
+    def _noted(self, name: str, kinds: Mapping[str, type]) -> dict[str, Any] | None:
+        """A JSON file that training writes once, if it is there; `kinds` are of the fields it must have.
+
+        Raises:
+            RunError: it lacks one.
+        """
+        file = self.path / name
         if not file.exists():
             return None
         try:
-            found = json.loads(_text_of(file))
-            return {**found, "found": int(found["found"]), "says": str(found["says"])}
+            found: dict[str, Any] = json.loads(_text_of(file))
+            return {**found, **{field: kind(found[field]) for field, kind in kinds.items()}}
         except (ValueError, TypeError, KeyError) as error:
             raise RunError(f"{file} is damaged: delete it, and training will write it again") from error
 

@@ -45,7 +45,10 @@ class State:
     Arguments:
         table: loss term -> parameter groups that it updates, see `core.objectives`.
         average: the generator's exponential moving average, which is what a run saves.
+        agreement: score of each encoder that was trained, where there are several, see `restarts`.
+        best: weights of the best of these encoders so far.
         labels: the class that Q gave each image when the stage began, int64 `(N,)` on the CPU, or None.
+        attempt: which of the encoders learns, from 0.
         seconds: training time so far; start-up and packing do not count.
         processes: that share each batch.
     """
@@ -60,7 +63,10 @@ class State:
     views: IdentityViews
     table: Mapping[str, frozenset[str]]
     labels: Tensor | None = None
+    agreement: list[float] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
     stage: str = ""
+    attempt: int = 0
     step: int = 0
     seconds: float = 0.0
     meter: Meter = field(default_factory=Meter)

@@ -16,6 +16,7 @@ from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.choices import BATCH, ENCODE_BATCH
 from elastic_infogan.training.config import Config
 from elastic_infogan.training.limits import within_limits
+from elastic_infogan.training.stages import bounds
 
 __all__ = ["Budget", "Trial", "expand", "numbers", "plan", "steps_for"]
 
@@ -66,7 +67,7 @@ def steps_for(images: int, config: Config) -> int:
     >>> steps_for(6400, Config())  # 32 % of the steps take 128 images, the others 64
     76
     """
-    before = config.schedule.encode + config.schedule.refine
+    before, _ = bounds(config, "play")
     batch, encode_batch = config.batch or BATCH, config.schedule.encode_batch or ENCODE_BATCH
     per_step = before * encode_batch + (1 - before) * batch
     return max(1, round(images / per_step))

@@ -1,0 +1,88 @@
+"""Encoders from several starts: each gets its time, and the most agreed upon goes on."""
+
+import copy
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from elastic_infogan.errors import ConfigError
+from elastic_infogan.training import loop
+from elastic_infogan.training.loop import Interrupted, train
+from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.stages import attempt_at, bounds, stage_at
+from elastic_infogan.training.state import setup
+
+
+def same(ours, theirs):
+    return all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.fixture
+def few(digits):
+    return digits[:300]
+
+
+def test_every_encoder_gets_as_much_time_and_all_stages_shrink_alike(small):
+    config = small(restarts=3)
+    starts = [bounds(config, "encode", attempt) for attempt in range(3)]
+    assert [end - start for start, end in starts] == pytest.approx([starts[0][1]] * 3)
+    (refine, play), (_, end) = bounds(config, "refine"), bounds(config, "play")
+    assert (refine, end) == (pytest.approx(starts[-1][1]), 1.0)
+    alone = small()
+    for one, other in ((starts[0][1], play - refine), (starts[0][1], end - play)):
+        lengths = bounds(alone, "encode"), bounds(alone, "refine" if other == play - refine else "play")
+        assert one / other == pytest.approx((lengths[0][1]) / (lengths[1][1] - lengths[1][0]))
+    moments = [(stage_at(config, p / 1000), attempt_at(config, p / 1000)) for p in range(1000)]
+    order = list(dict.fromkeys(moments))
+    assert order == [("encode", 0), ("encode", 1), ("encode", 2), ("refine", 2), ("play", 2)]
+
+
+def test_the_most_agreed_upon_encoder_goes_on(small, trained, few, monkeypatch):
+    """Whatever the scores are, the encoder that learns on is the one with the highest."""
+    ended, taken, scores = [], [], iter([0.5, 0.9, 0.7])
+
+    def score(state):
+        ended.append(copy.deepcopy(state.model.encoder.state_dict()))
+        return next(scores)
+
+    def discover(state, discover=loop.discovery.discover):
+        taken.append(copy.deepcopy(state.model.encoder.state_dict()))
+        return discover(state)
+
+    monkeypatch.setattr("elastic_infogan.training.restarts.agreement", score)
+    monkeypatch.setattr(loop.discovery, "discover", discover)
+    run = trained(small(restarts=3), images=few)
+    assert [same(encoder, taken[0]) for encoder in ended] == [False, True, False]
+    assert json.loads((run.path / "restarts.json").read_text()) == {"agreement": [0.5, 0.9, 0.7], "kept": 1}
+
+
+def test_scores_are_agreements(small, trained, few):
+    told = trained(small(restarts=2), images=few).restarts()
+    assert len(told["agreement"]) == 2
+    assert all(0 < score <= 1 for score in told["agreement"])
+    assert told["agreement"][told["kept"]] == max(told["agreement"])
+
+
+@pytest.mark.parametrize("stop", [2, 5, 8])
+def test_an_interrupted_run_ends_with_the_same_weights(stop, small, trained, tmp_path, few, stop_at):
+    config = small(restarts=2)
+    whole = trained(config, "whole", few)
+    run = Run.create(tmp_path / "halved", config)
+    with pytest.raises(Interrupted):
+        loop.fit(setup(config, few), run, lambda _: None, stop_at(stop))
+    train(config, few, run)
+    assert same(*(read_tensors(one.path / "model.safetensors")[0] for one in (run, whole)))
+    assert run.restarts() == whole.restarts()
+
+
+def test_one_encoder_leaves_no_word_of_it(small, trained, few):
+    run = trained(small(steps=8), images=few)
+    assert not (run.path / "restarts.json").exists()
+    assert run.restarts() is None
+
+
+def test_recipes_without_an_encoder_to_restart_refuse(small, digits):
+    with pytest.raises(ConfigError, match="--restarts 2: what is started again is the stage encode"):
+        setup(replace(small("gumbel"), restarts=2), digits)
