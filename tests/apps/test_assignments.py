@@ -1,19 +1,22 @@
-"""The CSV says what Q said, for any name; copies stay inside their folder."""
+"""The CSV says what Q said, for any name, whatever the number of processes."""
 
 from __future__ import annotations
 
 import csv
-import zipfile
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image
 
-from elastic_infogan.apps.assignments import copy_by_class, safe_path, write_assignments
+from elastic_infogan.apps.assignments import write_assignments
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.data.images import ImageSet
+from elastic_infogan.data.sources import load
 
 
 def image_set(count, names=None, origin="array"):
@@ -50,47 +53,53 @@ def test_a_name_that_is_not_unicode_keeps_its_bytes(tmp_path):
     assert b"caf\xe9.png,0,1.000000" in (tmp_path / "a.csv").read_bytes()
 
 
-@given(st.text(alphabet="ab./\\:\n ", max_size=20))
-def test_no_name_leaves_the_folder_it_is_put_in(name):
-    path = safe_path(name)
-    assert not path.is_absolute()
-    assert path.parts
-    assert ".." not in path.parts
+# Several processes
 
 
-def test_copies_of_a_folder_are_the_original_files(tmp_path):
-    source = tmp_path / "source"
-    (source / "sub").mkdir(parents=True)
-    for name in ("a.gif", "sub/a.gif"):
-        (source / name).write_bytes(name.encode())
-    images = image_set(2, ["a.gif", "sub/a.gif"], str(source))
-    copy_by_class(images, np.array([1, 0]), 3, tmp_path / "out")
-    assert (tmp_path / "out/class-01/a.gif").read_bytes() == b"a.gif"
-    assert (tmp_path / "out/class-00/sub/a.gif").read_bytes() == b"sub/a.gif"
+def command(run, source, out, *more):
+    paths = [str(path) for path in (run, source, "--out", out)]
+    return [sys.executable, "-m", "elastic_infogan", "assign", *paths, "--device", "cpu", *more]
 
 
-def test_copies_of_a_zip_stay_inside_and_never_overwrite_each_other(tmp_path):
-    names = ["a.png", "../a.png", "/a.png", "../../../b/c.png"]
-    with zipfile.ZipFile(tmp_path / "pics.zip", "w") as archive:
-        for i, name in enumerate(names):
-            archive.writestr(name, f"bytes {i}")
-    images = image_set(4, names, str(tmp_path / "pics.zip"))
-    copy_by_class(images, np.zeros(4, np.int64), 10, tmp_path / "deep/out")
-    made = {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*.png")}
-    folder = "deep/out/class-00"
-    assert made == {
-        f"{folder}/a.png": "bytes 0",
-        f"{folder}/a-2.png": "bytes 1",
-        f"{folder}/a-3.png": "bytes 2",
-        f"{folder}/b/c.png": "bytes 3",
-    }
+@pytest.mark.slow
+def test_two_processes_write_what_one_writes(trained, tmp_path):
+    """Byte for byte: 1,797 images in four batches, of which the last is not whole, and 200 in one."""
+    few = tmp_path / "few.npy"
+    np.save(few, load("digits").images[:200])
+    for source in ("digits", few):
+        alone, both = tmp_path / "alone.csv", tmp_path / "both.csv"
+        subprocess.run(command(trained, source, alone), check=True)
+        together = command(trained, source, both, "--devices", "2")
+        done = subprocess.run(together, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert alone.read_bytes() == both.read_bytes()
+        assert done.stdout.count(f"images in {both}") == 1
 
 
-@pytest.mark.parametrize("count", [3, 12])
-def test_an_array_becomes_png_files_named_by_index(tmp_path, count):
-    images = image_set(count)
-    copy_by_class(images, np.zeros(count, np.int64), 1, tmp_path / "out")
-    names = sorted(path.name for path in (tmp_path / "out/class-00").iterdir())
-    assert names == [f"{i:0{len(str(count - 1))}d}.png" for i in range(count)]
-    with Image.open(tmp_path / "out/class-00" / names[1]) as picture:
-        assert (np.asarray(picture) == images.images[1, ..., 0]).all()
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc")
+def test_a_killed_process_ends_the_other_and_nothing_is_written(trained, tmp_path):
+    many, out = tmp_path / "many.npy", tmp_path / "a.csv"
+    np.save(many, np.resize(load("digits").images, (300_000, 8, 8, 1)))
+    with subprocess.Popen(
+        command(trained, many, out, "--devices", "2"), stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 200
+        while not list(tmp_path.glob("*a.csv*")):
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[-1]), signal.SIGKILL)
+        message = process.communicate(timeout=100)[1]
+    assert process.returncode == 2, message
+    assert "was ended by SIGKILL; nothing was written" in message.splitlines()[-1]
+    assert not out.exists()
+
+
+def test_torchrun_with_other_numbers_is_refused(trained, tmp_path, fails, monkeypatch):
+    """Each of its processes would write the same file."""
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "TORCHELASTIC_RUN_ID": "x"}.items():
+        monkeypatch.setenv(name, value)
+    line = fails("assign", trained, "digits", "--out", tmp_path / "a.csv")
+    assert line.startswith("--devices 1 --nodes 1: torchrun has started 2 processes")

@@ -1,54 +1,138 @@
-"""The class of every image: a CSV file with one row an image and, on request, a folder for each class."""
+"""The class of every image: a table with one row an image and, on request, a folder for each class."""
 
 from __future__ import annotations
 
-import zipfile
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from elastic_infogan.apps import terminal
+from elastic_infogan.apps.copies import copy_by_class
 from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.inference import posteriors
 from elastic_infogan.apps.inputs import read_for
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import empty_folder, written_whole
 from elastic_infogan.apps.parquet import write_parquet
-from elastic_infogan.apps.pictures import png
+from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
-from elastic_infogan.errors import DataError
+from elastic_infogan.training.config import Config, overlay
 from elastic_infogan.training.hardware import choose_device
+from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.run import Run
 
-__all__ = ["assign", "assignment_rows", "copy_by_class", "quoted", "safe_path", "write_assignments"]
+if TYPE_CHECKING:
+    from elastic_infogan.training.processes import Processes
+
+__all__ = ["Request", "assign", "assignment_rows", "quoted", "write_assignments"]
+
+NOTHING_WRITTEN = "nothing was written"
+"""What an assignment leaves when it is cut short."""
 
 _CELL = 9
 """characters of `,0.123456`"""
 _THOUSAND = np.frombuffer("".join(f"{i:03d}" for i in range(1000)).encode(), np.uint8).reshape(1000, 3)
 
 
-def assign(run: Path, source: str, out: Path, copy_to: Path | None, device: str) -> None:
-    """Write the class of every image to `out`, whose suffix says how, and copy the pictures by class."""
-    write = write_assignments
-    if out.suffix.lower() == ".parquet":
-        need(str(out), "parquet", "pyarrow")
-        write = write_parquet
-    opened = Run.open(run)
-    model = opened.load_model(choose_device(device))
-    names = ClassNames.of(opened, model.n_classes)
-    images = read_for(model, source)
-    folder = None if copy_to is None else empty_folder(copy_to, "--copy-to")
-    started = perf_counter()
-    codes = write(out, images, posteriors(model, images.images), names)
-    rate = len(codes) / (perf_counter() - started)
-    terminal.say(f"{len(codes):,} images in {out} ({rate:,.0f} images/s)")
-    if folder is not None:
-        copy_by_class(images, codes, model.n_classes, folder)
-        terminal.say(f"{len(codes):,} pictures copied to {folder}")
+@dataclass(frozen=True)
+class Request:
+    """What is asked of `assign`.
+
+    Arguments:
+        run: the run folder.
+        source: of the images.
+        out: the file to write; its suffix says how.
+        copy_to: an empty folder for copies of the pictures by class, or None.
+    """
+
+    run: Path
+    source: str
+    out: Path
+    copy_to: Path | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request with everything at hand."""
+
+    request: Request
+    model: ClassModel
+    names: ClassNames
+    images: ImageSet
+
+    @classmethod
+    def of(cls, request: Request, device: str | torch.device) -> Job:
+        """Load run and images, and see that what is to be written can be."""
+        _writer(request.out)
+        opened = Run.open(request.run)
+        model = opened.load_model(device)
+        images = read_for(model, request.source)
+        if request.copy_to is not None:
+            empty_folder(request.copy_to, "--copy-to")
+        return cls(request, model, ClassNames.of(opened, model.n_classes), images)
+
+    def write(self, answers: Iterable[NDArray[np.float64]]) -> None:
+        """Write the file from Q's `answers`, and the copies, and say so."""
+        out, copy_to = self.request.out, self.request.copy_to
+        started = perf_counter()
+        codes = _writer(out)(out, self.images, answers, self.names)
+        rate = len(codes) / (perf_counter() - started)
+        terminal.say(f"{len(codes):,} images in {out} ({rate:,.0f} images/s)")
+        if copy_to is not None:
+            copy_by_class(self.images, codes, self.model.n_classes, copy_to)
+            terminal.say(f"{len(codes):,} pictures copied to {copy_to}")
+
+
+def assign(request: Request, device: str, devices: int = 1, nodes: int = 1) -> None:
+    """Write the class of every image, and copy the pictures by class where that is asked for.
+
+    Of several processes each answers for its share of the batches, and the first one writes them all.
+
+    Raises:
+        ElasticInfoGANError: something asked for is not there or does not fit, or a process was lost.
+    """
+    asked = {"source": request.source, "device": device, "devices": devices, "nodes": nodes}
+    config = overlay(Config(), asked, "assign")
+    within_limits(config)
+    if devices * nodes == int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        job = Job.of(request, choose_device(device))
+        job.write(posteriors(job.model, job.images.images))
+        return
+    from elastic_infogan.apps.processes import in_all  # two seconds, which one process can do without
+
+    in_all(config, lambda processes: _assign_together(request, config, processes), NOTHING_WRITTEN)
+
+
+def _assign_together(request: Request, config: Config, processes: Processes) -> None:
+    from elastic_infogan.training.meeting import same_for_all, together
+
+    job = together(processes, lambda: Job.of(request, processes.fabric.device), in_turn=True)
+    same_for_all(processes, config, job.images.images)
+    answers = posteriors(job.model, job.images.images, processes)
+    if processes.first:
+        job.write(answers)
+    else:
+        deque(answers, maxlen=0)  # only for the others to be told
+
+
+def _writer(out: Path) -> Callable[..., NDArray[np.int64]]:
+    """What writes the table, by the suffix of its file.
+
+    Raises:
+        ElasticInfoGANError: it needs a package that is not there.
+    """
+    if out.suffix.lower() != ".parquet":
+        return write_assignments
+    need(str(out), "parquet", "pyarrow")
+    return write_parquet
 
 
 def write_assignments(
@@ -124,61 +208,3 @@ def quoted(name: str) -> str:
     ('a.png', '"7"" disc, old.png"')
     """
     return '"' + name.replace('"', '""') + '"' if any(c in name for c in ',"\r\n') else name
-
-
-def copy_by_class(images: ImageSet, codes: NDArray[np.int64], n_classes: int, folder: Path) -> None:
-    """Copy every picture to `folder/class-XX/`: the original file, or a PNG of an array's image.
-
-    Arguments:
-        codes: class of each image, `(N,)`.
-        folder: an empty folder; sub-folders of the source are kept below each class.
-    """
-    digits = max(2, len(str(n_classes - 1)))
-    with _contents(images) as content:
-        for index, code in enumerate(codes.tolist()):
-            name, data = content(index)
-            target = _free(folder / f"class-{code:0{digits}d}" / safe_path(name))
-            with written_whole(target) as file:
-                file.write(data)
-
-
-def safe_path(name: str) -> PurePosixPath:
-    """A name from inside a source as a path that cannot leave the folder it is put in.
-
-    >>> str(safe_path("../../etc/./x.png")), str(safe_path("C:\\\\pets\\\\x.png"))
-    ('etc/x.png', 'C_/pets/x.png')
-    """
-    parts = name.replace("\\", "/").replace(":", "_").split("/")
-    return PurePosixPath(*[part for part in parts if part not in ("", ".", "..")] or ["unnamed"])
-
-
-def _free(path: Path) -> Path:
-    """`path`, or `path-2` and so on where two names of a source become the same path."""
-    candidate, n = path, 1
-    while candidate.exists():
-        n += 1
-        candidate = path.with_stem(f"{path.stem}-{n}")
-    return candidate
-
-
-@contextmanager
-def _contents(images: ImageSet) -> Iterator[Callable[[int], tuple[str, bytes]]]:
-    """What gives the file name and bytes of the picture at an index."""
-    source = Path(images.origin).expanduser()
-    if images.names is None:
-        width = len(str(len(images) - 1))
-        yield lambda i: (f"{i:0{width}d}.png", png(np.asarray(images.images[i])))
-    elif source.is_file() and zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            yield lambda i: (images.name(i), archive.read(images.name(i)))
-    elif (source / images.name(0)).exists():
-        yield lambda i: (images.name(i), _bytes(source / images.name(i)))
-    else:  # a packed store has names, but its originals are elsewhere
-        yield lambda i: (f"{images.name(i)}.png", png(np.asarray(images.images[i])))
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read any more: {error.strerror or error}") from error

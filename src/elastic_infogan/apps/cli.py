@@ -81,7 +81,15 @@ def train(
 
 @app.command(sort_key=2)
 def assign(
-    run: Path, source: str, /, *, out: Path, copy_to: Path | None = None, device: str = "auto"
+    run: Path,
+    source: str,
+    /,
+    *,
+    out: Path,
+    copy_to: Path | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
 ) -> None:
     """Tell the class of every image of SOURCE, one row an image, with names and merges from explore.
 
@@ -98,10 +106,15 @@ def assign(
         A new folder that gets a copy of every picture, in class-00, class-01 and so on.
     device:
         Where to compute: auto, cpu, cuda or mps.
+    devices:
+        Processes on this machine, one a device, that share the images.
+    nodes:
+        Machines, see train.
     """
+    from elastic_infogan.apps.assignments import Request
     from elastic_infogan.apps.assignments import assign as work
 
-    work(run, source, out, copy_to, device)
+    work(Request(run, source, out, copy_to), device, devices, nodes)
 
 
 @app.command(sort_key=3)

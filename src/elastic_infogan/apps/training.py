@@ -15,6 +15,7 @@ from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.inputs import drawn, read
 from elastic_infogan.apps.oracle import note_other_shares, wants_labels, with_true_shares
+from elastic_infogan.apps.processes import in_all
 from elastic_infogan.data import imbalance
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import known_classes
@@ -23,9 +24,8 @@ from elastic_infogan.evaluation.answers import ask
 from elastic_infogan.training import loop
 from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config, to_toml
-from elastic_infogan.training.hardware import make_fabric
 from elastic_infogan.training.limits import within_limits
-from elastic_infogan.training.meeting import are_started, loss_told, meet, same_for_all, together
+from elastic_infogan.training.meeting import same_for_all, together
 from elastic_infogan.training.processes import Processes
 from elastic_infogan.training.run import Run
 from elastic_infogan.training.state import check
@@ -54,16 +54,9 @@ def train(
         plan.show(asked, config, images)
         terminal.say(to_toml(config).rstrip())
         return
-    if not are_started(make_fabric(asked)):
-        from elastic_infogan.apps.processes import start
-
-        start(asked.devices, asked.nodes)
-        return
-    processes = Processes(meet(asked))
-    if not processes.first:
-        terminal.silence()
-    with loss_told():
-        _train(asked, out, processes, resume=resume, new=new, tensorboard=tensorboard and processes.first)
+    in_all(asked, lambda processes: _train(
+        asked, out, processes, resume=resume, new=new, tensorboard=tensorboard and processes.first
+    ))  # fmt: skip
 
 
 def _train(

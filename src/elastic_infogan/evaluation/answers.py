@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
+from elastic_infogan.core.share import ALONE, Share
 from elastic_infogan.data.parallel import in_order
 
 __all__ = ["BATCH", "Answers", "ask", "stream"]
@@ -111,11 +112,14 @@ class Answers:
         return members[np.argsort(self.probabilities[members, code], kind="stable")[:n]]
 
 
-def stream(model: ClassModel, images: NDArray[np.uint8]) -> Iterator[tuple[Tensor, Tensor]]:
+def stream(
+    model: ClassModel, images: NDArray[np.uint8], share: Share = ALONE
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Q's class probabilities `(B, K)` and features `(B, F)`, batch by batch, in the order of the images.
 
     Arguments:
         images: `(N, H, W, C)`, in memory or memory-mapped; one batch of it is read at a time.
+        share: of the batches; this process takes every `share.of`th.
     """
     model.eval()
 
@@ -123,7 +127,8 @@ def stream(model: ClassModel, images: NDArray[np.uint8]) -> Iterator[tuple[Tenso
         # a copy, since a memory-mapped store is read-only and torch wants to be able to write
         return model.posterior(torch.from_numpy(np.array(images[start : start + BATCH])))
 
-    starts, threads = range(0, len(images), BATCH), torch.get_num_threads()
+    starts = range(share.rank * BATCH, len(images), share.of * BATCH)
+    threads = torch.get_num_threads()
     if threads == 1 or model.prior.logits.device.type != "cpu":
         yield from map(answer, starts)
         return

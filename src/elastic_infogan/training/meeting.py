@@ -19,12 +19,12 @@ from elastic_infogan.training.hardware import make_fabric
 from elastic_infogan.training.interruption import STARTED_BY
 from elastic_infogan.training.processes import Processes
 
-__all__ = ["LOST", "OTHER_ENDED", "are_started", "loss_told", "meet", "same_for_all", "together"]
+__all__ = ["GOES_ON", "LOST", "OTHER_ENDED", "are_started", "loss_told", "meet", "same_for_all", "together"]
 
-LOST = (
-    "another process of this run has ended, so that this one cannot go on; the last checkpoint is kept, and "
-    "the same command goes on from there"
-)
+GOES_ON = "the last checkpoint is kept, and the same command goes on from there"
+"""What a training whose processes ended leaves."""
+
+LOST = "another process of this command has ended, so that this one cannot go on"
 
 OTHER_ENDED = 3
 """Exit status of a process that ends since another has; whoever started both says what happened."""
@@ -103,8 +103,11 @@ def same_for_all(processes: Processes, config: Config, images: NDArray[np.uint8]
 
 
 @contextmanager
-def loss_told() -> Iterator[None]:
+def loss_told(left: str = GOES_ON) -> Iterator[None]:
     """Within the block a failed exchange between processes becomes one line.
+
+    Arguments:
+        left: what the work leaves when it is cut short, in words.
 
     Raises:
         TrainingError: another process has ended.
@@ -117,4 +120,4 @@ def loss_told() -> Iterator[None]:
             raise
         if STARTED_BY in os.environ:
             raise SystemExit(OTHER_ENDED) from error
-        raise TrainingError(LOST) from error
+        raise TrainingError(f"{LOST}; {left}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import torch
@@ -74,6 +75,11 @@ class Processes:
         everyone: list[Any] = [None] * self.share.of
         dist.all_gather_object(everyone, own)
         return everyone
+
+    def in_order(self, own: Iterator[T], n: int) -> Iterator[T]:
+        """All of `n` items, of which each process has every so manieth: the one of its rank first."""
+        for _ in range(0, n, self.share.of):
+            yield from (item for item in self.of_all(next(own, None)) if item is not None)
 
     def average_(self, tensors: list[Tensor]) -> None:
         """Replace each tensor by its mean over all, in one exchange."""

@@ -1,0 +1,76 @@
+"""Copies of pictures, in one folder for each class."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elastic_infogan.apps.output import written_whole
+from elastic_infogan.apps.pictures import png
+from elastic_infogan.data.images import ImageSet
+from elastic_infogan.errors import DataError
+
+__all__ = ["copy_by_class", "safe_path"]
+
+
+def copy_by_class(images: ImageSet, codes: NDArray[np.int64], n_classes: int, folder: Path) -> None:
+    """Copy every picture to `folder/class-XX/`: the original file, or a PNG of an array's image.
+
+    Arguments:
+        codes: class of each image, `(N,)`.
+        folder: an empty folder; sub-folders of the source are kept below each class.
+    """
+    digits = max(2, len(str(n_classes - 1)))
+    with _contents(images) as content:
+        for index, code in enumerate(codes.tolist()):
+            name, data = content(index)
+            target = _free(folder / f"class-{code:0{digits}d}" / safe_path(name))
+            with written_whole(target) as file:
+                file.write(data)
+
+
+def safe_path(name: str) -> PurePosixPath:
+    """A name from inside a source as a path that cannot leave the folder it is put in.
+
+    >>> str(safe_path("../../etc/./x.png")), str(safe_path("C:\\\\pets\\\\x.png"))
+    ('etc/x.png', 'C_/pets/x.png')
+    """
+    parts = name.replace("\\", "/").replace(":", "_").split("/")
+    return PurePosixPath(*[part for part in parts if part not in ("", ".", "..")] or ["unnamed"])
+
+
+def _free(path: Path) -> Path:
+    """`path`, or `path-2` and so on where two names of a source become the same path."""
+    candidate, n = path, 1
+    while candidate.exists():
+        n += 1
+        candidate = path.with_stem(f"{path.stem}-{n}")
+    return candidate
+
+
+@contextmanager
+def _contents(images: ImageSet) -> Iterator[Callable[[int], tuple[str, bytes]]]:
+    """What gives the file name and bytes of the picture at an index."""
+    source = Path(images.origin).expanduser()
+    if images.names is None:
+        width = len(str(len(images) - 1))
+        yield lambda i: (f"{i:0{width}d}.png", png(np.asarray(images.images[i])))
+    elif source.is_file() and zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            yield lambda i: (images.name(i), archive.read(images.name(i)))
+    elif (source / images.name(0)).exists():
+        yield lambda i: (images.name(i), _bytes(source / images.name(i)))
+    else:  # a packed store has names, but its originals are elsewhere
+        yield lambda i: (f"{images.name(i)}.png", png(np.asarray(images.images[i])))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read any more: {error.strerror or error}") from error

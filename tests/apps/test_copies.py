@@ -1,0 +1,64 @@
+"""Copies of pictures by class stay inside their folder and are what the source held."""
+
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from elastic_infogan.apps.copies import copy_by_class, safe_path
+from elastic_infogan.data.images import ImageSet
+
+
+def image_set(count, names=None, origin="array"):
+    return ImageSet(np.arange(count * 64, dtype=np.uint8).reshape(count, 8, 8, 1), origin, names)
+
+
+@given(st.text(alphabet="ab./\\:\n ", max_size=20))
+def test_no_name_leaves_the_folder_it_is_put_in(name):
+    path = safe_path(name)
+    assert not path.is_absolute()
+    assert path.parts
+    assert ".." not in path.parts
+
+
+def test_copies_of_a_folder_are_the_original_files(tmp_path):
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    for name in ("a.gif", "sub/a.gif"):
+        (source / name).write_bytes(name.encode())
+    images = image_set(2, ["a.gif", "sub/a.gif"], str(source))
+    copy_by_class(images, np.array([1, 0]), 3, tmp_path / "out")
+    assert (tmp_path / "out/class-01/a.gif").read_bytes() == b"a.gif"
+    assert (tmp_path / "out/class-00/sub/a.gif").read_bytes() == b"sub/a.gif"
+
+
+def test_copies_of_a_zip_stay_inside_and_never_overwrite_each_other(tmp_path):
+    names = ["a.png", "../a.png", "/a.png", "../../../b/c.png"]
+    with zipfile.ZipFile(tmp_path / "pics.zip", "w") as archive:
+        for i, name in enumerate(names):
+            archive.writestr(name, f"bytes {i}")
+    images = image_set(4, names, str(tmp_path / "pics.zip"))
+    copy_by_class(images, np.zeros(4, np.int64), 10, tmp_path / "deep/out")
+    made = {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*.png")}
+    folder = "deep/out/class-00"
+    assert made == {
+        f"{folder}/a.png": "bytes 0",
+        f"{folder}/a-2.png": "bytes 1",
+        f"{folder}/a-3.png": "bytes 2",
+        f"{folder}/b/c.png": "bytes 3",
+    }
+
+
+@pytest.mark.parametrize("count", [3, 12])
+def test_an_array_becomes_png_files_named_by_index(tmp_path, count):
+    images = image_set(count)
+    copy_by_class(images, np.zeros(count, np.int64), 1, tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out/class-00").iterdir())
+    assert names == [f"{i:0{len(str(count - 1))}d}.png" for i in range(count)]
+    with Image.open(tmp_path / "out/class-00" / names[1]) as picture:
+        assert (np.asarray(picture) == images.images[1, ..., 0]).all()
