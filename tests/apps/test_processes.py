@@ -1,6 +1,7 @@
 """`train --devices 2`: its processes end together, with one line and a run that any number goes on with."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,53 @@ def step(out):
 
 def ended(pids):
     return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.fixture
+def machines():
+    """Two network namespaces with a cable between them, by name and address."""
+    names, addresses = ("elastic0", "elastic1"), ("10.77.0.1", "10.77.0.2")
+    if shutil.which("ip") is None:
+        pytest.skip("this machine has no ip command")
+    if subprocess.run(["ip", "netns", "add", names[0]], capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let this user make network namespaces")
+    try:
+        ip("netns", "add", names[1])
+        ip("-n", names[0], "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", names[1])
+        for name, address in zip(names, addresses, strict=True):
+            ip("-n", name, "addr", "add", f"{address}/24", "dev", "cable")
+            for device in ("lo", "cable"):
+                ip("-n", name, "link", "set", device, "up")
+        yield list(zip(names, addresses, strict=True))
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True)
+
+
+def test_two_machines_train_one_run(machines, tmp_path):
+    """Each runs the plain command; they have no network in common but the cable, and one run folder."""
+    first = {"MASTER_ADDR": machines[0][1], "MASTER_PORT": "29511", "GLOO_SOCKET_IFNAME": "cable"}
+    train = [sys.executable, "-m", "elastic_infogan", *TRAIN, "--steps", "20", "--nodes", "2"]
+    started = [
+        subprocess.Popen(
+            ["ip", "netns", "exec", name, *train, "--out", str(tmp_path / name)],
+            env={**os.environ, **first, "NODE_RANK": str(rank)}, stderr=subprocess.PIPE, text=True,
+        )
+        for rank, (name, _) in enumerate(machines)
+    ]  # fmt: skip
+    try:
+        for process in started:
+            message = process.communicate(timeout=200)[1]
+            assert process.returncode == 0, message
+    finally:
+        for process in started:
+            process.terminate()
+    assert step(tmp_path / "elastic0") == 20
+    assert not (tmp_path / "elastic1").exists()
 
 
 def test_two_processes_end_together_and_leave_a_run_that_goes_on(tmp_path):

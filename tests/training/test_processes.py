@@ -66,20 +66,22 @@ def work(*arguments):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Runs by name: of one process alone, of two together, and of one that went on where two had stopped.
+    """Runs by name: of one process, of two, and of two and one that went on where the others stopped.
 
     `double` is recipe `elastic` as it is, in double precision; `single` is `slow_paper`.
     """
     found = {}
     for precision, config in (("double", lambda n: small("elastic", n)), ("single", slow_paper)):
         folder = tmp_path_factory.mktemp(precision)
-        two, one, half = (folder / name for name in ("two", "one", "half-two"))
-        Run.create(two, config(2))
-        work(*TORCHRUN, WORK, precision, HALF, two)
+        one, two, half_one, half_two = (folder / name for name in ("one", "two", "half-one", "half-two"))
         Run.create(one, config(1))
-        Run.create(half, config(1))
-        work(WORK, precision, 0, one, half)
-        found |= {f"{precision} {run.name}": Run.open(run) for run in (one, two, half)}
+        work(WORK, precision, HALF, one)
+        Run.create(two, config(2))
+        Run.create(half_one, config(2))
+        work(*TORCHRUN, WORK, precision, HALF, two, half_one)
+        Run.create(half_two, config(1))
+        work(WORK, precision, HALF, half_two)
+        found |= {f"{precision} {run.name}": Run.open(run) for run in (one, two, half_one, half_two)}
     return found
 
 
@@ -109,8 +111,9 @@ def test_two_processes_give_the_losses_of_one_in_single_precision(runs):
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("double", 1e-6), ("single", 1e-4)])
-def test_one_process_goes_on_where_two_had_stopped(runs, precision, tolerance):
-    assert largest_difference(runs[f"{precision} half-two"], runs[f"{precision} one"]) < tolerance
+@pytest.mark.parametrize("stopped", ["one", "two"])
+def test_any_number_goes_on_where_another_stopped(runs, precision, tolerance, stopped):
+    assert largest_difference(runs[f"{precision} half-{stopped}"], runs[f"{precision} one"]) < tolerance
 
 
 def test_both_leave_the_same_random_state_labels_and_shares(runs):

@@ -1,4 +1,4 @@
-"""What each process does in `test_processes`: it trains the runs in a folder, with a stop on the way."""
+"""What each process does in `test_processes`: it trains some runs, the new ones with a stop on the way."""
 
 import shutil
 import sys
@@ -47,7 +47,7 @@ def main(half, folders):
     runs = [Run.open(folder) for folder in folders]
     fabric = meet(runs[0].config)
     for run in runs:
-        if half:
+        if not run.checkpoint.exists():
             stop(run, images, half, fabric)
         loop.train(run.config, images, run, fabric=fabric)
 
