@@ -141,6 +141,16 @@ def test_stages_follow_the_budget(small):
     assert stage_at(small("jointvae"), 0.5) == "reconstruct"
 
 
+@pytest.mark.parametrize("decay", [1.0, 0.25, 0.0])
+def test_the_prior_follows_less_as_learning_rates_fall(decay, small, digits):
+    state = setup(small(), digits)
+    labels = torch.zeros(16, dtype=torch.int64)
+    state.decay = decay
+    steps.follow(state, steps.Batch(torch.zeros(16, 1, 8, 8), labels))
+    rate = state.config.prior.posterior_rate * decay
+    assert state.model.prior.probabilities()[0].item() == pytest.approx(0.1 + 0.9 * rate)
+
+
 def test_losses_that_explode_keep_the_last_good_checkpoint(small, digits, tmp_path, stop_at):
     config = small("paper", steps=4)
     run = Run.create(tmp_path / "run", config)

@@ -85,7 +85,7 @@ class Prior:
     learning_rate: float = 2e-4
     """Adam step on the logits: with the reference's 2e-4 one nat takes 5,000 steps"""
     posterior_rate: float = 0.02
-    """pull of p towards the mean of Q's posterior on each real batch (EM with forgetting), per step"""
+    """pull of p towards the shares of Q's labels in each real batch, per step; fades as learning rates do"""
     floor: float = 0.0
     """smallest class probability kept, as a fraction of uniform; keeps rare codes alive"""
 

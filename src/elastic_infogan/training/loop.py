@@ -170,10 +170,10 @@ def set_learning_rates(state: State) -> None:
     begin, end = bounds(state.config, state.stage, state.attempt)
     left = (end - state.progress) / (end - begin)
     decay = state.config.optimiser.decay
-    factor = min(1.0, left / decay) if decay else 1.0
+    state.decay = min(1.0, left / decay) if decay else 1.0
     for optimiser in state.optimisers.values():
         for group in optimiser.param_groups:
-            group["lr"] = factor * group[state.stage]
+            group["lr"] = state.decay * group[state.stage]
 
 
 def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> None:

@@ -50,6 +50,7 @@ class State:
         labels: the class that Q gave each image when the stage began, int64 `(N,)` on the CPU, or None.
         attempt: which of the encoders learns, from 0.
         seconds: training time so far; start-up and packing do not count.
+        decay: what is left of learning rates at this point of the stage.
         processes: that share each batch.
     """
 
@@ -67,6 +68,7 @@ class State:
     best: dict[str, Tensor] = field(default_factory=dict)
     stage: str = ""
     attempt: int = 0
+    decay: float = 1.0
     step: int = 0
     seconds: float = 0.0
     meter: Meter = field(default_factory=Meter)

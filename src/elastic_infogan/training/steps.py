@@ -186,11 +186,14 @@ def temperature(state: State) -> float:
 
 
 def follow(state: State, batch: Batch) -> None:
-    """Pull the prior towards the shares of Q's labels in the batch, over all processes."""
+    """Pull the prior towards the shares of Q's labels in the batch, over all processes.
+
+    The pull fades as learning rates do, or the prior would end as scattered as the shares of a few batches.
+    """
     prior = state.config.prior
     if prior.learned and prior.posterior_rate and batch.labels is not None:
         shares = torch.bincount(batch.labels, minlength=state.model.n_classes) / len(batch)
-        state.model.prior.follow(state.processes.mean(shares), prior.posterior_rate)
+        state.model.prior.follow(state.processes.mean(shares), prior.posterior_rate * state.decay)
 
 
 @torch.no_grad()
