@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from elastic_infogan.training.discovery import posterior_of, regressed, set_q_and_prior
+from elastic_infogan.training.discovery import posterior_of, regressed, set_q
 from elastic_infogan.training.joining import join, links, most_agreed, nearest, reattach
 from elastic_infogan.training.recipes import ELASTIC
 from elastic_infogan.training.state import build
@@ -109,7 +109,7 @@ def test_a_head_set_from_one_class_alone_is_finite_and_gives_that_class(small):
     """As where one image in hundreds differs and its neighbours outvote it."""
     model = build(small(networks=replace(ELASTIC.networks, **WIDTHS)), 8, 1)
     features = torch.nn.functional.normalize(torch.randn(20, model.spec.features), dim=1)
-    set_q_and_prior(model, regressed(features.double().numpy(), np.full(20, 4), 10))
+    set_q(model, regressed(features.double().numpy(), np.full(20, 4), 10))
     assert (model.q_head(features).logits.argmax(1) == 4).all()
     assert all(p.isfinite().all() for p in model.parameters())
 

@@ -141,6 +141,12 @@ def test_stages_follow_the_budget(small):
     assert stage_at(small("jointvae"), 0.5) == "reconstruct"
 
 
+def test_a_prior_that_is_not_learned_stays_uniform_whatever_classes_are_found(small, trained):
+    base = small()
+    run = trained(replace(base, prior=replace(base.prior, learned=False)))
+    assert run.load_model().prior.probabilities().tolist() == pytest.approx([0.1] * 10)
+
+
 @pytest.mark.parametrize("decay", [1.0, 0.25, 0.0])
 def test_the_prior_follows_less_as_learning_rates_fall(decay, small, digits):
     state = setup(small(), digits)

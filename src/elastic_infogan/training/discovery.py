@@ -38,7 +38,7 @@ __all__ = [
     "discover",
     "posterior_of",
     "regressed",
-    "set_q_and_prior",
+    "set_q",
 ]
 
 CHUNK = 1024
@@ -157,8 +157,8 @@ def regressed(features: NDArray[np.float64], classes: NDArray[np.int64], n_class
 
 
 @torch.no_grad()
-def set_q_and_prior(model: ClassModel, posterior: LinearPosterior) -> None:
-    """Make Q give the classes of `posterior`, and let the prior start from its shares.
+def set_q(model: ClassModel, posterior: LinearPosterior) -> None:
+    """Make Q give the classes of `posterior`.
 
     All logits are scaled alike, which changes no class, so that features of unit length give logits that
     training can still move: a posterior too sure of itself is upset by the smallest step of the encoder.
@@ -168,11 +168,10 @@ def set_q_and_prior(model: ClassModel, posterior: LinearPosterior) -> None:
     head = model.q_head.classes
     head.weight.copy_(posterior.weight * scale)
     head.bias.copy_(posterior.bias * scale)
-    model.prior.assign(posterior.shares.to(model.prior.logits.device))
 
 
 def discover(state: State) -> Count | None:
-    """Find the classes among the features of real images, and start Q's head and the prior from them.
+    """Find the classes among the features of real images, and start Q's head and a learned prior from them.
 
     Of several processes the first one does, and tells the others.
 
@@ -183,7 +182,9 @@ def discover(state: State) -> Count | None:
     number, posterior = state.fabric.broadcast(found)[0]
     if number is not None:
         resize(state, number.found)
-    set_q_and_prior(state.model, posterior)
+    set_q(state.model, posterior)
+    if state.config.prior.learned:
+        state.model.prior.assign(posterior.shares.to(state.model.prior.logits.device))
     return number
 
 
