@@ -23,6 +23,7 @@ from elastic_infogan.training.joining import (
     most_agreed,
     nearest,
     reattach,
+    reciprocal_links,
     small_clusters,
     voted,
 )
@@ -121,7 +122,7 @@ def _partitions(
     found = []
     for start in range(STARTS):
         clusters = small_clusters(exact, small, seed + start)
-        joined = join(links(alike, clusters, small), n_classes)
+        joined = join(reciprocal_links(alike, clusters, small), n_classes)
         classes = joined.classes
         if look_alike is not None and _trusted(look_alike, classes[clusters]):
             classes = reattach(joined, links(look_alike, clusters, small))

@@ -24,6 +24,7 @@ __all__ = [
     "most_agreed",
     "nearest",
     "reattach",
+    "reciprocal_links",
     "small_clusters",
     "voted",
 ]
@@ -79,10 +80,30 @@ def links(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -> N
     Returns:
         symmetric counts `(M, M)`; the diagonal holds links inside a cluster, each counted twice.
     """
+    towards = _towards(neighbours, clusters, n_clusters)
+    return towards + towards.T
+
+
+def reciprocal_links(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -> NDArray[np.float64]:
+    """`links` that count as often as they do in the direction in which there are fewer, twice, `(M, M)`.
+
+    A rare class is sparse: neighbours of its images may be far away, in a common class beside it whose own
+    are near. Such links lead one way, while those between halves of one kind lead either way.
+
+    Example:
+        >>> reciprocal_links(torch.tensor([[1], [0], [1]]), np.array([0, 0, 1]), 2)
+        array([[4., 0.],
+               [0., 0.]])
+    """
+    towards = _towards(neighbours, clusters, n_clusters)
+    return 2 * np.minimum(towards, towards.T)
+
+
+def _towards(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -> NDArray[np.float64]:
+    """How many neighbours of the members of each cluster (row) are in each other one, `(M, M)`."""
     pairs = clusters[:, None] * n_clusters + clusters[neighbours.cpu().numpy()]
     counts = np.bincount(pairs.ravel(), minlength=n_clusters**2).reshape(n_clusters, n_clusters)
-    both: NDArray[np.float64] = (counts + counts.T).astype(np.float64)
-    return both
+    return counts.astype(np.float64)
 
 
 @dataclass(frozen=True)
