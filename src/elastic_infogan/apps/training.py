@@ -33,7 +33,7 @@ from elastic_infogan.training.telemetry import Progress
 
 __all__ = ["train"]
 
-DIAGNOSED = 100_000
+DIAGNOSED = 25_000
 """images that a diagnosis after training looks at, so that it takes no more time and memory for more"""
 
 
