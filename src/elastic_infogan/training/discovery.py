@@ -238,8 +238,11 @@ def _coarse(images: Tensor) -> Tensor:
 
 def assign(state: State) -> Tensor:
     """The class that Q gives each image, int64 `(N,)` on the CPU; each process asks about its share."""
-    parts = state.share.take(torch.arange(len(state.batches))).split(CHUNK)
-    own = torch.cat([_answer(state, part)[0].argmax(dim=1).cpu() for part in parts])
+    mine = state.share.take(torch.arange(len(state.batches)))
+    # One table for all: small results kept between large blocks that come and go would tear the heap.
+    own = torch.empty_like(mine)
+    for part, classes in zip(mine.split(CHUNK), own.split(CHUNK), strict=True):
+        classes.copy_(_answer(state, part)[0].argmax(dim=1))
     return torch.cat(state.processes.of_all(own))
 
 

@@ -81,7 +81,8 @@ def links(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -> N
         symmetric counts `(M, M)`; the diagonal holds links inside a cluster, each counted twice.
     """
     towards = _towards(neighbours, clusters, n_clusters)
-    return towards + towards.T
+    both: NDArray[np.float64] = towards + towards.T
+    return both
 
 
 def reciprocal_links(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -> NDArray[np.float64]:
@@ -96,7 +97,8 @@ def reciprocal_links(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters
                [0., 0.]])
     """
     towards = _towards(neighbours, clusters, n_clusters)
-    return 2 * np.minimum(towards, towards.T)
+    both: NDArray[np.float64] = 2 * np.minimum(towards, towards.T)
+    return both
 
 
 def _towards(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -> NDArray[np.float64]:
