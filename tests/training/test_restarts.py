@@ -30,10 +30,9 @@ def test_every_encoder_gets_as_much_time_and_all_stages_shrink_alike(small):
     assert [end - start for start, end in starts] == pytest.approx([starts[0][1]] * 3)
     (refine, play), (_, end) = bounds(config, "refine"), bounds(config, "play")
     assert (refine, end) == (pytest.approx(starts[-1][1]), 1.0)
-    alone = small()
-    for one, other in ((starts[0][1], play - refine), (starts[0][1], end - play)):
-        lengths = bounds(alone, "encode"), bounds(alone, "refine" if other == play - refine else "play")
-        assert one / other == pytest.approx((lengths[0][1]) / (lengths[1][1] - lengths[1][0]))
+    schedule, shrunk = config.schedule, starts[0][1] / config.schedule.encode
+    assert play - refine == pytest.approx(shrunk * schedule.refine)
+    assert end - play == pytest.approx(shrunk * (1 - schedule.encode - schedule.refine))
     moments = [(stage_at(config, p / 1000), attempt_at(config, p / 1000)) for p in range(1000)]
     order = list(dict.fromkeys(moments))
     assert order == [("encode", 0), ("encode", 1), ("encode", 2), ("refine", 2), ("play", 2)]

@@ -77,7 +77,7 @@ class Processes:
         return everyone
 
     def in_order(self, own: Iterator[T], n: int) -> Iterator[T]:
-        """All of `n` items, of which each process has every so manieth: the one of its rank first."""
+        """All of `n` items, dealt out in turn: each process has its rank's of every round, and gets all."""
         for _ in range(0, n, self.share.of):
             yield from (item for item in self.of_all(next(own, None)) if item is not None)
 
