@@ -53,6 +53,13 @@ def test_two_small_groups_join_their_own_rather_than_each_other():
     assert join(linked, 2).classes.tolist() == [0, 0, 1, 1]
 
 
+def test_halves_of_a_very_common_class_join_before_a_rare_class_does():
+    # 0 and 1: halves of a class; 2: sixty times as rare as either, of whose links a larger part lead to 0.
+    linked = np.array([[58_500, 1_500, 40], [1_500, 58_500, 0], [40, 0, 960]], float)
+    assert linked[2, 0] / linked[2].sum() > linked[1, 0] / linked[1].sum()
+    assert join(linked, 2).classes.tolist() == [0, 0, 1]
+
+
 def test_a_piece_changes_over_with_all_that_belongs_to_it():
     features = np.full((5, 5), 0.5) + np.diag([90.0, 20, 20, 20, 20])
     for i, j in ((1, 2), (1, 3), (2, 3), (3, 4)):  # 1 and 2, a variant of 0, lie with 3 and 4

@@ -43,6 +43,11 @@ RARER = 0.9
 normalised cut, what rare classes have between them joins before an odd corner of a common class does; with
 1 a rare class is drowned in a common one. Between .8 and .95 little changes (docs/experiments.md)."""
 
+SURFACE = 0.75
+"""Power of a group's links that leave it. Links cross a surface, which grows slower than what it holds: with
+1 the halves of a class a hundred times as common as another would be thought further apart than the other is
+from a third (docs/experiments.md)."""
+
 BETTER = 1.1
 """How many times as close a piece must be to another class than to the rest of its own to change over."""
 
@@ -128,7 +133,7 @@ def affinity(
 ) -> NDArray[np.float64]:
     """Links between groups, weighed by the links that either has to anyone (arrays broadcast)."""
     lesser, greater = np.minimum(own, other), np.maximum(own, other)
-    weight = np.power(lesser, RARER) * np.power(greater, 1 - RARER)
+    weight = np.power(lesser, SURFACE * RARER) * np.power(greater, SURFACE * (1 - RARER))
     close: NDArray[np.float64] = between / np.maximum(weight, 1e-12)
     return close
 
@@ -136,10 +141,10 @@ def affinity(
 def join(linked: NDArray[np.float64], n_classes: int) -> Joined:
     """Join the two groups with the largest affinity until K are left.
 
-    Affinity is `L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))`, d the links of a group to anyone. It asks
-    which part of the lesser group's links lead to the other, so that two halves of a common class join
-    before a rare class, which has few links but keeps them to itself, is drowned. With r = 1/2 it is the
-    normalised cut of Shi and Malik (PAMI 2000).
+    Affinity is `L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))^s`, d the links of a group to anyone. It asks
+    which part of the lesser group's links that can leave it lead to the other, so that two halves of a
+    common class join before a rare class, which has few links but keeps them to itself, is drowned. With
+    r = 1/2 and s = 1 it is the normalised cut of Shi and Malik (PAMI 2000).
 
     Arguments:
         linked: symmetric counts `(M, M)`, M >= K.
