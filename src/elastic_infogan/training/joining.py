@@ -43,7 +43,7 @@ RARER = 0.9
 normalised cut, what rare classes have between them joins before an odd corner of a common class does; with
 1 a rare class is drowned in a common one. Between .8 and .95 little changes (docs/experiments.md)."""
 
-SURFACE = 0.75
+SURFACE = 0.8
 """Power of a group's links that leave it. Links cross a surface, which grows slower than what it holds: with
 1 the halves of a class a hundred times as common as another would be thought further apart than the other is
 from a third (docs/experiments.md)."""
@@ -129,11 +129,17 @@ class Joined:
 
 
 def affinity(
-    between: NDArray[np.float64], own: NDArray[np.float64], other: NDArray[np.float64]
+    between: NDArray[np.float64], own: NDArray[np.float64], other: NDArray[np.float64], surface: float = 1.0
 ) -> NDArray[np.float64]:
-    """Links between groups, weighed by the links that either has to anyone (arrays broadcast)."""
+    """Links between groups, weighed by the links that either has to anyone (arrays broadcast).
+
+    Arguments:
+        between: links of each two.
+        own, other: links that the one and the other have to anyone.
+        surface: power of these, see `SURFACE`; 1 where groups of about one size are compared.
+    """
     lesser, greater = np.minimum(own, other), np.maximum(own, other)
-    weight = np.power(lesser, SURFACE * RARER) * np.power(greater, SURFACE * (1 - RARER))
+    weight = np.power(lesser, surface * RARER) * np.power(greater, surface * (1 - RARER))
     close: NDArray[np.float64] = between / np.maximum(weight, 1e-12)
     return close
 
@@ -160,7 +166,7 @@ def join(linked: NDArray[np.float64], n_classes: int) -> Joined:
     closeness = []
     while len(members) > n_classes:
         degree = between.sum(1)
-        close = affinity(between, degree[:, None], degree[None])
+        close = affinity(between, degree[:, None], degree[None], SURFACE)
         np.fill_diagonal(close, -1.0)
         one, other = sorted(divmod(int(close.argmax()), len(members)))
         closeness.append(float(close[one, other]))
