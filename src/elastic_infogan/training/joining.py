@@ -136,7 +136,7 @@ def affinity(
     Arguments:
         between: links of each two.
         own, other: links that the one and the other have to anyone.
-        surface: power of these, see `SURFACE`; 1 where groups of about one size are compared.
+        surface: power of these, see `SURFACE`; pieces that change over do without it.
     """
     lesser, greater = np.minimum(own, other), np.maximum(own, other)
     weight = np.power(lesser, surface * RARER) * np.power(greater, surface * (1 - RARER))
