@@ -30,6 +30,16 @@ def test_every_network_fits_every_size(size, channels):
     assert Encoder(shape, 8, 16)(images).shape == (2, 16)
 
 
+def test_populations_that_pass_at_once_are_normalised_apart():
+    torch.manual_seed(0)
+    trunk = Trunk(ImageShape(28, 1), 8, 16).double()
+    one, other = torch.randn(2, 3, 1, 28, 28, dtype=torch.float64)
+    apart = torch.cat([trunk(one), trunk(5 * other + 1)])
+    at_once = trunk(torch.cat([one, 5 * other + 1]), populations=2)
+    torch.testing.assert_close(at_once, apart)
+    assert (trunk(torch.cat([one, 5 * other + 1])) - apart).abs().max() > 0.01
+
+
 def test_a_size_that_cannot_be_halved_is_refused():
     with pytest.raises(ValueError, match="30 pixels"):
         stages(30)

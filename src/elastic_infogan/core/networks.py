@@ -10,6 +10,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
@@ -154,10 +155,21 @@ class Trunk(nn.Module):
             self.layers.extend([nn.Linear(cells, hidden), nn.BatchNorm1d(hidden), leaky_relu()])
         self.units = hidden or cells
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Features `(N, units)` of images `(N, C, H, W)`."""
-        features: Tensor = self.layers(images)
-        return features
+    def forward(self, images: Tensor, populations: int = 1) -> Tensor:
+        """Features `(N, units)` of images `(N, C, H, W)`.
+
+        Arguments:
+            populations: equal parts of the images, one after another, that batch normalisation sees each by
+                itself. All else takes them at once: a wide layer's weights are read and their gradient is
+                written once instead of once for each part.
+        """
+        maps = images
+        for layer in self.layers:
+            if populations > 1 and isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+                maps = torch.cat([layer(part) for part in maps.chunk(populations)])
+            else:
+                maps = layer(maps)
+        return maps
 
 
 class Discriminator(nn.Module):
@@ -176,9 +188,12 @@ class Discriminator(nn.Module):
         self.head = nn.Linear(trunk.units, 1)
         self.embedding = nn.Linear(n_classes, trunk.units, bias=False) if n_classes else None
 
-    def forward(self, images: Tensor, code: Tensor) -> Tensor:
-        """Logits `(N,)` for images `(N, C, H, W)` with codes `(N, K)`, which only a conditional D reads."""
-        return self.judge(self.trunk(images), code)
+    def forward(self, images: Tensor, code: Tensor, populations: int = 1) -> Tensor:
+        """Logits `(N,)` for images `(N, C, H, W)` with codes `(N, K)`, which only a conditional D reads.
+
+        For `populations` see `Trunk`.
+        """
+        return self.judge(self.trunk(images, populations), code)
 
     def judge(self, hidden: Tensor, code: Tensor) -> Tensor:
         """Logits `(N,)` from the trunk's features `(N, units)`."""

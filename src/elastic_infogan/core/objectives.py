@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -76,10 +77,10 @@ def discriminator_terms(
 ) -> dict[str, Tensor]:
     """`adversarial_d` for images `(N, C, H, W)`; codes `(N, K)` reach a conditional D only.
 
-    Real and fake pass apart, so that batch normalisation sees each population by itself.
+    Real and fake are as many, and batch normalisation sees each population by itself.
     """
-    on_real = model.discriminator(real, real_code)
-    on_fake = model.discriminator(fake, code)
+    logits = model.discriminator(torch.cat([real, fake]), torch.cat([real_code, code]), populations=2)
+    on_real, on_fake = logits.chunk(2)
     return {"adversarial_d": functional.non_saturating_discriminator_loss(on_real, on_fake)}
 
 
