@@ -7,8 +7,9 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from elastic_infogan.training.discovery import posterior_of, regressed, set_q
-from elastic_infogan.training.joining import join, links, most_agreed, nearest, reattach
+from elastic_infogan.training.discovery import set_q
+from elastic_infogan.training.grouping import Looks, grouped, regressed
+from elastic_infogan.training.joining import agreement, join, links, nearest, voted
 from elastic_infogan.training.recipes import ELASTIC
 from elastic_infogan.training.state import build
 
@@ -40,54 +41,54 @@ def test_links_agree_with_an_independent_count():
 @pytest.mark.parametrize("n_classes", [1, 2, 3, 6])
 def test_joining_leaves_exactly_k_classes(n_classes):
     linked = np.random.default_rng(0).random((6, 6))
-    assert set(join(linked + linked.T, n_classes).classes) == set(range(n_classes))
+    assert set(join(linked + linked.T, n_classes=n_classes).classes) == set(range(n_classes))
 
 
 def test_clusters_without_links_are_joined_all_the_same():
-    assert set(join(np.zeros((4, 4)), 2).classes) == {0, 1}
+    assert set(join(np.zeros((4, 4)), n_classes=2).classes) == {0, 1}
 
 
 def test_two_small_groups_join_their_own_rather_than_each_other():
     # 0 and 1: a common class and an odd corner of it; 2 and 3: a rare class, linked to the corner a little.
     linked = np.array([[900, 30, 0, 0], [30, 40, 8, 0], [0, 8, 40, 30], [0, 0, 30, 40]], float)
-    assert join(linked, 2).classes.tolist() == [0, 0, 1, 1]
+    assert join(linked, n_classes=2).classes.tolist() == [0, 0, 1, 1]
 
 
 def test_halves_of_a_very_common_class_join_before_a_rare_class_does():
     # 0 and 1: halves of a class; 2: sixty times as rare as either, of whose links a larger part lead to 0.
     linked = np.array([[58_500, 1_500, 40], [1_500, 58_500, 0], [40, 0, 960]], float)
     assert linked[2, 0] / linked[2].sum() > linked[1, 0] / linked[1].sum()
-    assert join(linked, 2).classes.tolist() == [0, 0, 1]
+    assert join(linked, n_classes=2).classes.tolist() == [0, 0, 1]
 
 
-def test_a_piece_changes_over_with_all_that_belongs_to_it():
-    features = np.full((5, 5), 0.5) + np.diag([90.0, 20, 20, 20, 20])
-    for i, j in ((1, 2), (1, 3), (2, 3), (3, 4)):  # 1 and 2, a variant of 0, lie with 3 and 4
-        features[i, j] = features[j, i] = 12 if (i, j) == (1, 2) else 6
-    joined = join(features, 2)
-    assert joined.classes.tolist() == [0, 1, 1, 1, 1]
-    pixels = np.full((5, 5), 0.5)
-    for i, j in ((0, 1), (0, 2), (1, 2), (3, 4)):  # looked at pixel by pixel they are like 0
-        pixels[i, j] = pixels[j, i] = 10
-    assert reattach(joined, pixels).tolist() == [0, 0, 0, 1, 1]
+def test_what_features_hold_apart_is_joined_by_links_of_another_kind():
+    """0 and 1: a variant that features see as a kind of its own; 2 and 3: kinds that are a little alike."""
+    features = np.array([[90, 0, 1, 0], [0, 90, 1, 0], [1, 1, 90, 9], [0, 0, 9, 90]], float)
+    pixels = np.array([[50, 30, 2, 2], [30, 50, 2, 2], [2, 2, 90, 2], [2, 2, 2, 90]], float)
+    assert join(features, n_classes=3).classes.tolist() == [0, 1, 2, 2]
+    assert join(features, pixels, n_classes=3).classes.tolist() == [0, 0, 1, 2]
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_no_class_is_left_empty_by_pieces_that_change_over(seed):
-    random = np.random.default_rng(seed)
-    linked, other = (a + a.T for a in random.random((2, 12, 12)) ** 4)
-    assert set(reattach(join(linked, 4), other)) == {0, 1, 2, 3}
+def test_neighbours_of_both_kinds_vote_together():
+    classes = np.array([0, 0, 1, 1, 1])
+    by_features = torch.tensor([[1, 2], [0, 2], [3, 4], [2, 4], [2, 3]])
+    by_pixels = torch.tensor([[2, 3], [0, 3], [3, 4], [2, 4], [2, 3]])
+    assert voted(classes, by_features)[0] == 0
+    assert voted(classes, by_features, by_pixels)[0] == 1
 
 
-def test_the_odd_one_out_of_several_clusterings_does_not_count():
+def test_the_odd_one_out_of_several_clusterings_agrees_least():
     same, renamed, odd = np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])
-    assert most_agreed([odd, same, renamed]) is same
+    assert agreement([odd, same, renamed]).sum(1).argmin() == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_rare_class_survives_beside_a_common_one_of_two_clumps(seed):
     features, labels = blobs([1500, 400, 300, 40], seed, spread=0.2)
-    posterior = posterior_of(features, 4, seed=0)
+    noise = torch.randn(len(features), 4)  # which has no say
+    found = grouped(Looks(features, noise, noise), 4, seed=0)
+    assert not found.by_gradients
+    posterior = regressed(features.double().numpy(), found.classes, 4)
     classes = (features @ posterior.weight.t() + posterior.bias).argmax(1).numpy()
     for k in range(4):
         counts = np.bincount(classes[labels == k], minlength=4)
@@ -95,6 +96,17 @@ def test_a_rare_class_survives_beside_a_common_one_of_two_clumps(seed):
     assert np.sort(posterior.shares.numpy()) == pytest.approx(
         np.sort(np.bincount(labels) / len(labels)), abs=0.01
     )
+
+
+def test_images_that_were_not_looked_at_are_told_by_those_like_them():
+    features, labels = blobs([600, 300, 60], spread=0.15)
+    looked, others = np.arange(0, 960, 2), np.arange(1, 960, 2)
+    found = grouped(Looks(*[features[looked]] * 3), 3, seed=0)
+    assert found.by_gradients
+    told = found.tell(Looks(*[features[others]] * 3))
+    for k in range(3):
+        assert set(told[labels[others] == k]) == set(found.classes[labels[looked] == k])
+        assert len(set(told[labels[others] == k])) == 1
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

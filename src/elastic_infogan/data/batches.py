@@ -35,6 +35,7 @@ class ImageBatches:
         if resident is None:
             resident = _RESIDENT if device.type == "cpu" else 4 * _RESIDENT
         self.on_device = _copied(images, device) if images.nbytes <= resident else None
+        self.evenly: _Groups | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -52,7 +53,35 @@ class ImageBatches:
 
     def draw(self, n: int) -> Tensor:
         """Indices of `n` random images, int64 `(n,)` on the CPU."""
-        return torch.randint(len(self), (n,))
+        return torch.randint(len(self), (n,)) if self.evenly is None else self.evenly.draw(n)
+
+    def draw_evenly_from(self, groups: Tensor | None) -> None:
+        """From now on draw each group as often as any other; None: each image as often as any other.
+
+        Arguments:
+            groups: of each image, int64 `(N,)`.
+        """
+        self.evenly = None if groups is None else _Groups(groups)
+
+
+class _Groups:
+    """Images by group: `members` of the first group, then of the second, and so on.
+
+    Arguments:
+        of: the group of each image, int64 `(N,)`.
+    """
+
+    def __init__(self, of: Tensor) -> None:
+        self.of = of
+        self.members = torch.argsort(of, stable=True)
+        self.sizes = torch.unique(of, return_counts=True)[1]
+        self.starts = self.sizes.cumsum(0) - self.sizes
+
+    def draw(self, n: int) -> Tensor:
+        """Indices `(n,)`: a random group, then a random member of it, each time."""
+        group = torch.randint(len(self.sizes), (n,))
+        place = torch.rand(n, dtype=torch.float64) * self.sizes[group]
+        return self.members[self.starts[group] + place.long()]
 
 
 def _copied(images: NDArray[np.uint8], device: torch.device) -> Tensor:

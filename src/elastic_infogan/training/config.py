@@ -182,6 +182,8 @@ class Schedule:
 
     encode: float = 0.17
     """NT-Xent alone trains Q's encoder; 0 starts with the game"""
+    balance: float = 0.5
+    """part of the encoder's stage after which rare and common groups are drawn alike; 1 never does"""
     refine: float = 0.15
     """NT-Xent and self-labelling train Q, whose head came from classes found among its features"""
     encode_batch: int | None = None

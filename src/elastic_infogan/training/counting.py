@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from elastic_infogan.training.joining import NEIGHBOURS, STARTS, join, links, nearest, small_clusters
@@ -102,12 +101,11 @@ def count(features: Tensor, wanted: Sought, seed: int) -> Count:
     alike = nearest(features, NEIGHBOURS)
     starts = []
     for start in range(STARTS):
-        with threadpool_limits(1):  # type: ignore[no-untyped-call]
-            clusters = small_clusters(exact, small, seed + start)
+        clusters = small_clusters(exact, small, seed + start)
         filled, clusters = np.unique(
             clusters, return_inverse=True
         )  # fewer than asked for where images repeat
-        starts.append(join(links(alike, clusters, len(filled)), 1).closeness)
+        starts.append(join(links(alike, clusters, len(filled)), n_classes=1).closeness)
     return counted(starts, wanted)
 
 

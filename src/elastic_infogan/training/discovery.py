@@ -1,160 +1,36 @@
-"""From contrastive features to classes, which give Q's head and the prior their start."""
+"""From contrastive features to classes, which give Q's head, the prior and Q's labels their start."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
-from elastic_infogan.training import joining
+from elastic_infogan.data.descriptors import coarse_pixels, oriented_gradients
 from elastic_infogan.training.counting import Count, count
-from elastic_infogan.training.joining import (
-    NEIGHBOURS,
-    STARTS,
-    join,
-    links,
-    most_agreed,
-    nearest,
-    reattach,
-    reciprocal_links,
-    small_clusters,
-    voted,
-)
+from elastic_infogan.training.grouping import HEAD_NORM, LinearPosterior, Looks, grouped, regressed
+from elastic_infogan.training.joining import NEIGHBOURS, join, nearest, reciprocal_links, small_clusters
 from elastic_infogan.training.resizing import resize
 from elastic_infogan.training.sought import sought
 from elastic_infogan.training.state import State
 
-__all__ = [
-    "LinearPosterior",
-    "agreement",
-    "assign",
-    "classes_of",
-    "discover",
-    "posterior_of",
-    "regressed",
-    "set_q",
-]
+__all__ = ["agreement", "assign", "balance", "discover", "set_q"]
 
 CHUNK = 1024
 """Images in an inference batch."""
 
-HEAD_NORM = 10.0
-"""Mean length of a row of Q's head after discovery."""
+LOOKED_AT = 20_000
+"""Images that classes are found among."""
 
-SMALL_CLUSTERS = 10
-"""Clusters for each class before joining."""
+TOLD = 60_000
+"""Other images that are told their class by those most like them; the rest ask Q."""
 
-FREEDOM = 10.0
-"""Inverse strength of the regression's penalty; from 1 to 100 nothing changes (docs/experiments.md)."""
-
-CONFIRMED = 0.75
-"""Part of the neighbours in pixels that must be of one class before pixels have a say."""
-
-COARSE = 14
-"""Side in pixels of the copies of images that are compared pixel by pixel."""
-
-FEATURES_AT_MOST = 20_000
-"""Images that classes are found among; the others are then told theirs."""
-
-
-@dataclass(frozen=True)
-class LinearPosterior:
-    """`softmax(W f + b)`.
-
-    Arguments:
-        weight: W, `(K, F)`.
-        bias: b, `(K,)`.
-        shares: of the classes, `(K,)`.
-    """
-
-    weight: Tensor
-    bias: Tensor
-    shares: Tensor
-
-
-def posterior_of(
-    features: Tensor, n_classes: int, seed: int, pixels: Tensor | None = None
-) -> LinearPosterior:
-    """Classes among features, and the linear-softmax posterior that tells them, which `QHead` computes.
-
-    Arguments:
-        features: of unit length, `(N, F)`.
-        n_classes: K.
-        seed: of the small clusters.
-        pixels: coarse copies of the images, `(N, P)`, for a second opinion; see `classes_of`.
-    """
-    # The library's threads add up in whatever order they finish; with one the same seed gives the same bits.
-    with threadpool_limits(1):  # type: ignore[no-untyped-call]
-        classes = classes_of(features, n_classes, seed, pixels)
-        return regressed(features.double().cpu().numpy(), classes, n_classes)
-
-
-def classes_of(features: Tensor, n_classes: int, seed: int, pixels: Tensor | None) -> NDArray[np.int64]:
-    """Class of each image `(N,)`: small clusters joined along links between neighbours.
-
-    The same is done from several k-means starts, and the result that agrees most with the others counts,
-    after a vote among neighbours.
-    Features that ignore strokes may put a variant (a seven with a crossbar) beside another class (the
-    twos); images that look alike pixel by pixel then know better. So pieces may change over by links
-    between neighbours in `pixels`, but only where these links mostly stay within the classes that the
-    features found: for small drawings they do, for photographs they do not.
-    """
-    alike, found = _partitions(features, n_classes, seed, pixels)
-    return voted(alike, most_agreed(found))
-
-
-def _partitions(
-    features: Tensor, n_classes: int, seed: int, pixels: Tensor | None
-) -> tuple[Tensor, list[NDArray[np.int64]]]:
-    """Neighbours of each image `(N, n)`, and its class `(N,)` by each of the starts."""
-    exact = features.double().cpu().numpy()
-    small = min(SMALL_CLUSTERS * n_classes, len(exact))
-    alike = nearest(features, NEIGHBOURS)
-    # What all images share, such as the background, would hide in what they differ.
-    look_alike = None if pixels is None else nearest(pixels - pixels.mean(0), NEIGHBOURS)
-    found = []
-    for start in range(STARTS):
-        clusters = small_clusters(exact, small, seed + start)
-        joined = join(reciprocal_links(alike, clusters, small), n_classes)
-        classes = joined.classes
-        if look_alike is not None and _trusted(look_alike, classes[clusters]):
-            classes = reattach(joined, links(look_alike, clusters, small))
-        found.append(classes[clusters])
-    return alike, found
-
-
-def _trusted(look_alike: Tensor, classes: NDArray[np.int64]) -> bool:
-    """Whether neighbours in pixels `(N, n)` confirm most of `classes` (N,)."""
-    return bool((classes[look_alike.cpu().numpy()] == classes[:, None]).mean() > CONFIRMED)
-
-
-def regressed(features: NDArray[np.float64], classes: NDArray[np.int64], n_classes: int) -> LinearPosterior:
-    """Logistic regression from features `(N, F)` to `classes` (N,), of which some may be empty.
-
-    A mixture of Gaussians with one covariance is linear-softmax too, but puts a variant that lies apart
-    from its class with whatever mean is nearest; only the border matters here. Images weigh the inverse
-    square root of their class's size, so that the borders of rare classes count for more.
-    """
-    present = np.unique(classes)
-    weight = np.zeros((n_classes, features.shape[1]))
-    bias = np.full(n_classes, -HEAD_NORM)  # where images repeat, fewer clusters than asked for are filled
-    bias[present] = 0.0
-    if len(present) > 1:
-        weights = {k: (len(classes) / (classes == k).sum()) ** 0.5 for k in present}
-        fitted = LogisticRegression(C=FREEDOM, class_weight=weights, max_iter=300).fit(features, classes)
-        rows, offsets = fitted.coef_, fitted.intercept_
-        if len(present) == 2:  # the library then gives the difference of the two alone
-            rows, offsets = np.concatenate([-rows, rows]) / 2, np.concatenate([-offsets, offsets]) / 2
-        weight[present], bias[present] = rows, offsets
-    shares = np.bincount(classes, minlength=n_classes) / len(classes)
-    return LinearPosterior(*(torch.as_tensor(found).float() for found in (weight, bias, shares)))
+GROUPS, GROUPS_A_CLASS, CLUSTERS_A_GROUP = 40, 2, 5
+"""Groups that images are drawn evenly from while the encoder learns: at most, for each class that there may
+be, and the small clusters that each is joined from."""
 
 
 @torch.no_grad()
@@ -171,8 +47,40 @@ def set_q(model: ClassModel, posterior: LinearPosterior) -> None:
     head.bias.copy_(posterior.bias * scale)
 
 
+def balance(state: State) -> None:
+    """From now on draw images evenly from the groups that the features fall into so far.
+
+    NT-Xent spreads images evenly over the sphere, so that a class gets the room that its share buys: a common
+    one is torn into parts, and a rare one squeezed against its neighbour. Groups are more than there are
+    classes, so that rare classes have some of their own. Of several processes the first one finds them, and
+    tells the others.
+    """
+    found = [_groups(state)] if state.fabric.is_global_zero else []
+    state.batches.draw_evenly_from(state.fabric.broadcast(found)[0])
+
+
+def _groups(state: State) -> Tensor:
+    """The group of each image, int64 `(N,)`: that of the small cluster whose mean is nearest."""
+    indices = _looked_at(state)
+    features = torch.cat([_answer(state, part)[1] for part in indices.split(CHUNK)])
+    wanted = min(GROUPS, GROUPS_A_CLASS * sought(state.config.classes or 0).high, len(features))
+    small = min(CLUSTERS_A_GROUP * wanted, len(features))
+    clusters = small_clusters(features.double().cpu().numpy(), small, state.config.seed)
+    linked = reciprocal_links(nearest(features, NEIGHBOURS), clusters, small)
+    groups = torch.from_numpy(join(linked, n_classes=wanted).classes)
+    means = features.new_zeros(small, features.shape[1])
+    means.index_add_(0, torch.from_numpy(clusters).to(features.device), features)
+    means = F.normalize(means, dim=1)
+    everyone = torch.arange(len(state.batches))
+    own = torch.empty_like(everyone)
+    for part, nearest_mean in zip(everyone.split(CHUNK), own.split(CHUNK), strict=True):
+        nearest_mean.copy_((_answer(state, part)[1] @ means.t()).argmax(dim=1))
+    return groups[own]
+
+
 def discover(state: State) -> Count | None:
-    """Find the classes among the features of real images, and start Q's head and a learned prior from them.
+    """Find the classes among the features of real images, and start Q's head, a learned prior and Q's labels
+    from them.
 
     Of several processes the first one does, and tells the others.
 
@@ -180,12 +88,13 @@ def discover(state: State) -> Count | None:
         how many there are, where that was to be found out; the model then has as many codes.
     """
     found = [_found(state)] if state.fabric.is_global_zero else []
-    number, posterior = state.fabric.broadcast(found)[0]
+    number, posterior, labels = state.fabric.broadcast(found)[0]
     if number is not None:
         resize(state, number.found)
     set_q(state.model, posterior)
     if state.config.prior.learned:
         state.model.prior.assign(posterior.shares.to(state.model.prior.logits.device))
+    state.labels = torch.where(labels < 0, assign(state), labels) if (labels < 0).any() else labels
     return number
 
 
@@ -199,27 +108,40 @@ def agreement(state: State) -> float:
 
 
 def _agreement(state: State) -> float:
-    features, pixels = _seen(state)
-    n_classes, _ = _number(state, features)
+    looks = _looks(state, _looked_at(state))
+    n_classes, _ = _number(state, looks.features)
+    return grouped(looks, n_classes, state.config.seed).agreement
+
+
+def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
+    """How many classes there are, Q's start, and the class of each image, -1 where Q is to say."""
+    seen = _looked_at(state)
+    looks = _looks(state, seen)
+    n_classes, number = _number(state, looks.features)
+    found = grouped(looks, n_classes, state.config.seed)
     with threadpool_limits(1):  # type: ignore[no-untyped-call]
-        _, found = _partitions(features, n_classes, state.config.seed, pixels)
-    nmi = joining.agreement(found)
-    return float(nmi[~np.eye(len(nmi), dtype=bool)].mean())
+        posterior = regressed(looks.features.double().cpu().numpy(), found.classes, n_classes)
+    labels = torch.full((len(state.batches),), -1)
+    labels[seen] = torch.from_numpy(found.classes)
+    for others in torch.where(labels < 0)[0][:TOLD].split(CHUNK):
+        labels[others] = torch.from_numpy(found.tell(_looks(state, others)))
+    return number, posterior, labels
 
 
-def _found(state: State) -> tuple[Count | None, LinearPosterior]:
-    features, pixels = _seen(state)
-    n_classes, number = _number(state, features)
-    return number, posterior_of(features, n_classes, state.config.seed, pixels)
+def _looked_at(state: State) -> Tensor:
+    """Indices of the images that classes are found among, in random order."""
+    everyone = np.random.default_rng(state.config.seed).permutation(len(state.batches))
+    return torch.from_numpy(everyone[:LOOKED_AT])
 
 
-def _seen(state: State) -> tuple[Tensor, Tensor]:
-    """Features `(N, F)` and coarse copies `(N, P)` of the images that classes are found among."""
-    n = min(len(state.batches), FEATURES_AT_MOST)
-    chosen = torch.from_numpy(np.random.default_rng(state.config.seed).permutation(len(state.batches))[:n])
-    features = torch.cat([_answer(state, part)[1] for part in chosen.split(CHUNK)])
-    pixels = torch.cat([_coarse(state.batches.gather(part)) for part in chosen.split(CHUNK)])
-    return features, pixels
+def _looks(state: State, indices: Tensor) -> Looks:
+    """What the images at `indices` are compared by."""
+    parts = indices.split(CHUNK)
+    return Looks(
+        torch.cat([_answer(state, part)[1] for part in parts]),
+        torch.cat([coarse_pixels(state.batches.gather(part)) for part in parts]),
+        torch.cat([oriented_gradients(state.batches.gather(part)) for part in parts]),
+    )
 
 
 def _number(state: State, features: Tensor) -> tuple[int, Count | None]:
@@ -229,11 +151,6 @@ def _number(state: State, features: Tensor) -> tuple[int, Count | None]:
         return state.model.n_classes, None
     number = count(features, wanted, state.config.seed)
     return number.found, number
-
-
-def _coarse(images: Tensor) -> Tensor:
-    """Copies of uint8 images `(N, C, H, W)` on at most `COARSE` by `COARSE` cells, `(N, P)`."""
-    return F.adaptive_avg_pool2d(images.float(), min(COARSE, images.shape[-1])).flatten(1)
 
 
 def assign(state: State) -> Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import normalized_mutual_info_score
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 __all__ = [
@@ -21,11 +22,10 @@ __all__ = [
     "agreement",
     "join",
     "links",
-    "most_agreed",
     "nearest",
-    "reattach",
     "reciprocal_links",
     "small_clusters",
+    "told_by",
     "voted",
 ]
 
@@ -48,26 +48,34 @@ SURFACE = 0.8
 1 the halves of a class a hundred times as common as another would be thought further apart than the other is
 from a third (docs/experiments.md)."""
 
-BETTER = 1.1
-"""How many times as close a piece must be to another class than to the rest of its own to change over."""
+ROUNDS = 3
+"""Votes among neighbours, each on what the one before left; more change nothing (docs/experiments.md)."""
 
 
-def nearest(vectors: Tensor, neighbours: int) -> Tensor:
-    """Indices `(N, neighbours)` of the nearest others of each of `vectors` (N, F) by cosine."""
-    unit = torch.nn.functional.normalize(vectors, dim=1)
-    found = torch.empty(len(unit), min(neighbours, len(unit) - 1), dtype=torch.int64, device=unit.device)
+def nearest(vectors: Tensor, neighbours: int, among: Tensor | None = None) -> Tensor:
+    """Indices `(N, neighbours)` of the nearest of `among` to each of `vectors` (N, F) by cosine.
+
+    Arguments:
+        among: `(M, F)`; None: the others of `vectors` themselves.
+    """
+    asking = torch.nn.functional.normalize(vectors, dim=1)
+    answering = asking if among is None else torch.nn.functional.normalize(among, dim=1)
+    most = len(answering) - (among is None)
+    found = torch.empty(len(asking), min(neighbours, most), dtype=torch.int64, device=asking.device)
     # One table for all chunks: small results between large blocks that come and go would tear the heap.
-    table = unit.new_empty(CHUNK, len(unit))
-    for rows in torch.arange(len(unit), device=unit.device).split(CHUNK):
-        similarity = torch.mm(unit[rows], unit.t(), out=table[: len(rows)])
-        similarity[torch.arange(len(rows)), rows] = -2.0  # nobody is its own neighbour
+    table = asking.new_empty(min(CHUNK, len(asking)), len(answering))
+    for rows in torch.arange(len(asking), device=asking.device).split(CHUNK):
+        similarity = torch.mm(asking[rows], answering.t(), out=table[: len(rows)])
+        if among is None:
+            similarity[torch.arange(len(rows)), rows] = -2.0  # nobody is its own neighbour
         found[rows] = similarity.topk(found.shape[1], dim=1).indices
     return found
 
 
 def small_clusters(features: NDArray[np.float64], number: int, seed: int) -> NDArray[np.int64]:
     """Cluster of each of `features` (N, F) by k-means; fewer than `number` are filled where images repeat."""
-    with warnings.catch_warnings():
+    # The library's threads add up in whatever order they finish; with one the same seed gives the same bits.
+    with warnings.catch_warnings(), threadpool_limits(1):  # type: ignore[no-untyped-call]
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = KMeans(number, n_init=1, random_state=seed, max_iter=60).fit(features)
     clusters: NDArray[np.int64] = fitted.labels_.astype(np.int64)
@@ -119,116 +127,62 @@ class Joined:
 
     Arguments:
         classes: of each small cluster, int64 `(M,)` in 0 ... K-1.
-        pieces: every group of small clusters that was joined on the way, and each by itself.
         closeness: affinity of the two groups of each joining, the first joining first.
     """
 
     classes: NDArray[np.int64]
-    pieces: Sequence[NDArray[np.int64]]
     closeness: Sequence[float]
 
 
-def affinity(
-    between: NDArray[np.float64], own: NDArray[np.float64], other: NDArray[np.float64], surface: float = 1.0
-) -> NDArray[np.float64]:
-    """Links between groups, weighed by the links that either has to anyone (arrays broadcast).
+def affinity(between: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))^s` of links `(M, M)`, d those of a group to anyone.
 
-    Arguments:
-        between: links of each two.
-        own, other: links that the one and the other have to anyone.
-        surface: power of these, see `SURFACE`; pieces that change over do without it.
+    It asks which part of the lesser group's links that can leave it lead to the other, so that two halves of
+    a common class join before a rare class, which has few links but keeps them to itself, is drowned. With
+    r = 1/2 and s = 1 it is the normalised cut of Shi and Malik (PAMI 2000).
     """
-    lesser, greater = np.minimum(own, other), np.maximum(own, other)
-    weight = np.power(lesser, surface * RARER) * np.power(greater, surface * (1 - RARER))
+    degree = between.sum(1)
+    lesser = np.minimum(degree[:, None], degree[None])
+    greater = np.maximum(degree[:, None], degree[None])
+    weight = np.power(lesser, SURFACE * RARER) * np.power(greater, SURFACE * (1 - RARER))
     close: NDArray[np.float64] = between / np.maximum(weight, 1e-12)
     return close
 
 
-def join(linked: NDArray[np.float64], n_classes: int) -> Joined:
-    """Join the two groups with the largest affinity until K are left.
-
-    Affinity is `L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))^s`, d the links of a group to anyone. It asks
-    which part of the lesser group's links that can leave it lead to the other, so that two halves of a
-    common class join before a rare class, which has few links but keeps them to itself, is drowned. With
-    r = 1/2 and s = 1 it is the normalised cut of Shi and Malik (PAMI 2000).
+def join(*kinds: NDArray[np.float64], n_classes: int) -> Joined:
+    """Join the two groups with the largest mean affinity until K are left.
 
     Arguments:
-        linked: symmetric counts `(M, M)`, M >= K.
+        kinds: symmetric counts of links `(M, M)` of one kind or several, M >= K. A mean, since what one kind
+            of links tells apart (features: a seven with a crossbar from one without) another may hold
+            together (pixels), and one strong reason to join is enough.
         n_classes: K.
 
     Example:
-        >>> join(np.array([[8, 3, 0], [3, 8, 1], [0, 1, 4]]), 2).classes
+        >>> join(np.array([[8, 3, 0], [3, 8, 1], [0, 1, 4]]), n_classes=2).classes
         array([0, 0, 1])
     """
-    between = linked.astype(np.float64)
-    members = [np.array([k]) for k in range(len(between))]
-    pieces = list(members)
+    between = [kind.astype(np.float64) for kind in kinds]
+    members = [np.array([k]) for k in range(len(between[0]))]
     closeness = []
     while len(members) > n_classes:
-        degree = between.sum(1)
-        close = affinity(between, degree[:, None], degree[None], SURFACE)
+        close = np.mean([affinity(kind) for kind in between], axis=0)
         np.fill_diagonal(close, -1.0)
         one, other = sorted(divmod(int(close.argmax()), len(members)))
         closeness.append(float(close[one, other]))
-        between[one] += between[other]
-        between[:, one] += between[:, other]
-        between = np.delete(np.delete(between, other, 0), other, 1)
+        between = [_united(kind, one, other) for kind in between]
         members[one] = np.concatenate([members[one], members.pop(other)])
-        pieces.append(members[one])
-    classes = np.empty(len(linked), np.int64)
+    classes = np.empty(len(kinds[0]), np.int64)
     for k, group in enumerate(members):
         classes[group] = k
-    return Joined(classes, pieces, closeness)
+    return Joined(classes, closeness)
 
 
-def reattach(joined: Joined, linked: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Let pieces of a class change over to the class that other links bring them closest to.
-
-    A class never loses its last piece. The piece that gains most goes first, at most one for each small
-    cluster.
-
-    Arguments:
-        joined: classes, and the pieces that may change over.
-        linked: links of another kind between the same small clusters, `(M, M)`.
-
-    Returns:
-        classes int64 `(M,)`.
-    """
-    classes: NDArray[np.int64] = joined.classes.copy()
-    degree = linked.sum(1)
-    for _ in range(len(classes)):
-        gains = [_gain(piece, classes, linked, degree) for piece in joined.pieces]
-        best = int(np.argmax([gain for gain, _ in gains]))
-        gain, towards = gains[best]
-        if gain <= BETTER:
-            break
-        classes[joined.pieces[best]] = towards
-    return classes
-
-
-def _gain(
-    piece: NDArray[np.int64],
-    classes: NDArray[np.int64],
-    linked: NDArray[np.float64],
-    degree: NDArray[np.float64],
-) -> tuple[float, int]:
-    """How many times as close `piece` is to another class than to the rest of its own, and to which."""
-    here, n_classes = classes[piece[0]], classes.max() + 1
-    rest = classes.copy()
-    rest[piece] = -1
-    if (classes[piece] != here).any() or not (rest == here).any():
-        return 0.0, int(here)
-    inside = rest[None] == np.arange(n_classes)[:, None]  # (K, M)
-    close = affinity(inside @ linked[piece].sum(0), degree[piece].sum(), inside @ degree)
-    own = max(float(close[here]), 1e-12)
-    close[here] = -1.0
-    return float(close.max()) / own, int(close.argmax())
-
-
-def most_agreed(partitions: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """The one of several partitions `(N,)` whose mean NMI with the others is largest."""
-    with_others = agreement(partitions).sum(axis=1)
-    return partitions[int(with_others.argmax())]
+def _united(between: NDArray[np.float64], one: int, other: int) -> NDArray[np.float64]:
+    """Links `(M - 1, M - 1)` after group `other` became part of group `one`."""
+    between[one] += between[other]
+    between[:, one] += between[:, other]
+    return np.delete(np.delete(between, other, 0), other, 1)
 
 
 def agreement(partitions: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
@@ -236,22 +190,35 @@ def agreement(partitions: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
     return np.array([[normalized_mutual_info_score(a, b) for b in partitions] for a in partitions])
 
 
-def voted(neighbours: Tensor, classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The class that most of each one's neighbours and itself are of, `(N,)`.
+def voted(classes: NDArray[np.int64], *alike: Tensor) -> NDArray[np.int64]:
+    """The class that most of each one's neighbours and itself are of, `(N,)`, after several rounds.
 
     Small clusters end where k-means put their borders; neighbours know better which side of one is meant.
 
     Arguments:
-        neighbours: indices, `(N, n)`.
         classes: of each, `(N,)`.
+        alike: indices of each one's neighbours, `(N, n)`, of one kind or several.
 
     Example:
-        >>> voted(torch.tensor([[1, 2], [0, 2], [0, 1]]), np.array([0, 0, 1]))
+        >>> voted(np.array([0, 0, 1]), torch.tensor([[1, 2], [0, 2], [0, 1]]))
         array([0, 0, 0])
     """
-    votes = np.zeros((len(classes), int(classes.max()) + 1))
-    everyone = np.arange(len(classes))
-    for column in (everyone, *neighbours.cpu().numpy().T):
+    itself = torch.arange(len(classes))[:, None]
+    for _ in range(ROUNDS):
+        classes = told_by(classes, itself, *alike)
+    return classes
+
+
+def told_by(classes: NDArray[np.int64], *alike: Tensor) -> NDArray[np.int64]:
+    """The class that most of each one's neighbours are of, `(N,)`.
+
+    Arguments:
+        classes: of those who may be neighbours, `(M,)`.
+        alike: indices of each one's neighbours, `(N, n)`, of one kind or several.
+    """
+    votes = np.zeros((len(alike[0]), int(classes.max()) + 1))
+    everyone = np.arange(len(votes))
+    for column in (column for kind in alike for column in kind.cpu().numpy().T):
         votes[everyone, classes[column]] += 1
     most: NDArray[np.int64] = votes.argmax(axis=1)
     return most

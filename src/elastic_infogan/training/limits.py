@@ -49,7 +49,7 @@ LIMITS: Mapping[str, Limit] = {
     **dict.fromkeys(("contrast.weight", "self_labelling.weight"), _NOT_NEGATIVE),
     **dict.fromkeys(("information.weight", "information.continuous_weight"), _NOT_NEGATIVE),
     **dict.fromkeys(("prior.posterior_rate", "prior.floor", "optimiser.decay", "adversary.ema"), _FRACTION),
-    **dict.fromkeys(("schedule.encode", "schedule.refine", "views.greyscale"), _FRACTION),
+    **dict.fromkeys(("schedule.encode", "schedule.balance", "schedule.refine", "views.greyscale"), _FRACTION),
     "variational.weight": _NOT_NEGATIVE,
     **dict.fromkeys(("variational.capacity_class", "variational.capacity_continuous"), _NOT_NEGATIVE),
     "variational.growth": _FRACTION,

@@ -93,10 +93,7 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
     tuner = ThreadTuner(candidates(torch.get_num_threads()) if may_tune(state) else [torch.get_num_threads()])
     while state.progress < 1:
         began, before = time.perf_counter(), state.progress
-        now = stage_at(state.config, before), attempt_at(state.config, before)
-        if now != (state.stage, state.attempt):
-            enter(state, *now, run)
-        set_learning_rates(state)
+        prepare(state, run)
         ready = time.perf_counter()
         STEPS[state.stage](state)
         state.step += 1
@@ -126,17 +123,28 @@ def may_tune(state: State) -> bool:
     return state.config.steps is None and state.fabric.device.type == "cpu" and state.fabric.world_size == 1
 
 
+def prepare(state: State, run: Run) -> None:
+    """What has to be done before the next step: a stage entered, draws evened out, learning rates set."""
+    now = stage_at(state.config, state.progress), attempt_at(state.config, state.progress)
+    if now != (state.stage, state.attempt):
+        enter(state, *now, run)
+    elif balance_is_due(state):
+        steps.settle(state)
+        discovery.balance(state)
+    set_learning_rates(state)
+
+
 def enter(state: State, stage: str, attempt: int, run: Run) -> None:
     """Begin a stage, or the next encoder of several.
 
-    Leaving `encode` means finding the classes among the features. A Q with an encoder of its own then labels
-    every image once, for the stage to build on.
+    Leaving `encode` means finding the classes among the features, and with them a label for every image, for
+    the stage to build on. Leaving `refine`, Q labels them anew.
     """
     if state.stage == "encode":
         leave_encode(state, stage, run)
+        state.batches.draw_evenly_from(None)
     elif state.stage == "refine":
         steps.settle(state)
-    if state.stage in ("encode", "refine") and stage != "encode":
         state.labels = discovery.assign(state)
     state.stage, state.attempt = stage, attempt
 
@@ -158,6 +166,15 @@ def leave_encode(state: State, stage: str, run: Run) -> None:
         run.write_classes(number.as_json())
     if state.config.restarts > 1:
         run.write_restarts(state.agreement)
+
+
+def balance_is_due(state: State) -> bool:
+    """Whether the encoder has learned long enough for groups to show, and they are not drawn evenly yet."""
+    after = state.config.schedule.balance
+    if state.stage != "encode" or state.batches.evenly is not None or after == 1:
+        return False
+    begin, end = bounds(state.config, "encode", state.attempt)
+    return state.progress - begin >= after * (end - begin)
 
 
 def number_is_known(state: State) -> bool:
