@@ -31,3 +31,16 @@ def test_both_homes_draw_the_same_batch_for_a_seed(stored):
         batches = ImageBatches(stored[1], torch.device("cpu"), resident)
         drawn.append(batches.gather(batches.draw(16)))
     assert torch.equal(*drawn)
+
+
+def test_groups_are_drawn_by_the_square_root_of_their_size(stored):
+    torch.manual_seed(0)
+    batches = ImageBatches(stored[1], torch.device("cpu"))
+    groups = torch.tensor([7] * 9 + [2] * 36 + [4] * 4 + [5])  # no group need have the number 0
+    batches.draw_by_groups(groups)
+    drawn = batches.draw(9000)
+    counts = torch.bincount(groups[drawn], minlength=8)
+    assert counts[[5, 4, 7, 2]].tolist() == pytest.approx([750, 1500, 2250, 4500], rel=0.1)
+    assert len(set(drawn.tolist())) == 50  # everyone of each group
+    batches.draw_by_groups(None)
+    assert (groups[batches.draw(9000)] == 2).float().mean().item() == pytest.approx(0.72, abs=0.02)

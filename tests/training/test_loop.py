@@ -141,6 +141,43 @@ def test_stages_follow_the_budget(small):
     assert stage_at(small("jointvae"), 0.5) == "reconstruct"
 
 
+def test_the_second_half_of_encode_draws_by_groups_and_goes_on_so(small, digits, tmp_path, stop_at):
+    config = small(steps=48)  # eight of them for the encoder
+    drawn = {}
+    for stop in (3, 6, 12):
+        state, run = setup(config, digits), Run.create(tmp_path / str(stop), config)
+        with pytest.raises(Interrupted):
+            loop.fit(state, run, lambda _: None, stop_at(stop))
+        drawn[stop] = state.batches.groups
+    assert drawn[3] is None
+    assert drawn[12] is None  # the game is played with images as common as they are
+    groups = drawn[6].of
+    assert len(groups.unique()) == 20
+    again = setup(config, digits)
+    restore(again, Run(tmp_path / "6", config))
+    assert torch.equal(again.batches.groups.of, groups)
+
+
+def test_encode_can_draw_as_common_as_images_are_throughout(small, digits, tmp_path, stop_at):
+    base = small(steps=48)
+    config = replace(base, schedule=replace(base.schedule, balance=1.0))
+    state, run = setup(config, digits), Run.create(tmp_path / "run", config)
+    with pytest.raises(Interrupted):
+        loop.fit(state, run, lambda _: None, stop_at(7))
+    assert state.stage == "encode"
+    assert state.batches.groups is None
+
+
+def test_finding_classes_leaves_each_later_stage_its_part_of_the_time_left(small, digits):
+    state = setup(small(steps=None, minutes=1.0), digits)
+    state.seconds = state.paused = 20.0
+    assert state.progress == 0
+    state.seconds += 10
+    assert state.progress == pytest.approx(0.25)
+    state.seconds = 60.0
+    assert state.progress == 1
+
+
 def test_a_prior_that_is_not_learned_stays_uniform_whatever_classes_are_found(small, trained):
     base = small()
     run = trained(replace(base, prior=replace(base.prior, learned=False)))

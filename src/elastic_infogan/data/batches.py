@@ -35,7 +35,7 @@ class ImageBatches:
         if resident is None:
             resident = _RESIDENT if device.type == "cpu" else 4 * _RESIDENT
         self.on_device = _copied(images, device) if images.nbytes <= resident else None
-        self.evenly: _Groups | None = None
+        self.groups: _Groups | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -53,15 +53,15 @@ class ImageBatches:
 
     def draw(self, n: int) -> Tensor:
         """Indices of `n` random images, int64 `(n,)` on the CPU."""
-        return torch.randint(len(self), (n,)) if self.evenly is None else self.evenly.draw(n)
+        return torch.randint(len(self), (n,)) if self.groups is None else self.groups.draw(n)
 
-    def draw_evenly_from(self, groups: Tensor | None) -> None:
-        """From now on draw each group as often as any other; None: each image as often as any other.
+    def draw_by_groups(self, groups: Tensor | None) -> None:
+        """From now on draw groups by the square root of their size; None: each image as often as any other.
 
         Arguments:
             groups: of each image, int64 `(N,)`.
         """
-        self.evenly = None if groups is None else _Groups(groups)
+        self.groups = None if groups is None else _Groups(groups)
 
 
 class _Groups:
@@ -76,10 +76,11 @@ class _Groups:
         self.members = torch.argsort(of, stable=True)
         self.sizes = torch.unique(of, return_counts=True)[1]
         self.starts = self.sizes.cumsum(0) - self.sizes
+        self.weights = self.sizes.double().sqrt()
 
     def draw(self, n: int) -> Tensor:
         """Indices `(n,)`: a random group, then a random member of it, each time."""
-        group = torch.randint(len(self.sizes), (n,))
+        group = torch.multinomial(self.weights, n, replacement=True)
         place = torch.rand(n, dtype=torch.float64) * self.sizes[group]
         return self.members[self.starts[group] + place.long()]
 

@@ -16,7 +16,7 @@ from elastic_infogan.training.telemetry import ADVICE
 
 __all__ = ["refuse_nan", "restore", "save"]
 
-_SCALARS = ("step", "seconds", "stage", "attempt", "agreement")
+_SCALARS = ("step", "seconds", "paused", "stage", "attempt", "agreement")
 """What is kept of a state besides its tensors."""
 
 
@@ -47,8 +47,8 @@ def save(state: State, run: Run) -> None:
     tensors |= {f"best/{n}": t for n, t in state.best.items()}
     if state.labels is not None:
         tensors["labels"] = state.labels
-    if state.batches.evenly is not None:
-        tensors["groups"] = state.batches.evenly.of
+    if state.batches.groups is not None:
+        tensors["groups"] = state.batches.groups.of
     tensors["random/cpu"] = torch.get_rng_state()
     if state.fabric.device.type == "cuda":
         tensors["random/cuda"] = torch.cuda.get_rng_state(state.fabric.device)
@@ -77,7 +77,7 @@ def restore(state: State, run: Run) -> None:
             setattr(state, name, scalars[name])
         state.best = {n: t.to(state.fabric.device) for n, t in _under(tensors, "best/").items()}
         state.labels = tensors.get("labels")
-        state.batches.draw_evenly_from(tensors.get("groups"))
+        state.batches.draw_by_groups(tensors.get("groups"))
         torch.set_rng_state(tensors["random/cpu"])
     except (RuntimeError, KeyError) as error:
         raise RunError(

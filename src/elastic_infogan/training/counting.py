@@ -95,13 +95,13 @@ def count(features: Tensor, wanted: Sought, seed: int) -> Count:
     groups were that each joining brought together, in units of what it is where halves of one kind are
     brought together, tells where to stop: before different kinds are joined.
     """
-    exact = features.double().cpu().numpy()
+    points = features.cpu().numpy()
     small = max(CLUSTERS, CLUSTERS_A_CLASS * wanted.high)
-    small = min(small, max(len(exact) // MEMBERS, wanted.high + 2), len(exact))
+    small = min(small, max(len(points) // MEMBERS, wanted.high + 2), len(points))
     alike = nearest(features, NEIGHBOURS)
     starts = []
     for start in range(STARTS):
-        clusters = small_clusters(exact, small, seed + start)
+        clusters = small_clusters(points, small, seed + start)
         filled, clusters = np.unique(
             clusters, return_inverse=True
         )  # fewer than asked for where images repeat

@@ -29,7 +29,7 @@ TOLD = 60_000
 """Other images that are told their class by those most like them; the rest ask Q."""
 
 GROUPS, GROUPS_A_CLASS, CLUSTERS_A_GROUP = 40, 2, 5
-"""Groups that images are drawn evenly from while the encoder learns: at most, for each class that there may
+"""Groups that images are drawn by while the encoder learns: at most, for each class that there may
 be, and the small clusters that each is joined from."""
 
 
@@ -48,15 +48,15 @@ def set_q(model: ClassModel, posterior: LinearPosterior) -> None:
 
 
 def balance(state: State) -> None:
-    """From now on draw images evenly from the groups that the features fall into so far.
+    """From now on draw the groups that the features fall into so far by the square root of their size.
 
     NT-Xent spreads images evenly over the sphere, so that a class gets the room that its share buys: a common
     one is torn into parts, and a rare one squeezed against its neighbour. Groups are more than there are
-    classes, so that rare classes have some of their own. Of several processes the first one finds them, and
-    tells the others.
+    classes, so that rare classes have some of their own; but so have a few odd images, which is why groups
+    are not drawn alike. Of several processes the first one finds them, and tells the others.
     """
     found = [_groups(state)] if state.fabric.is_global_zero else []
-    state.batches.draw_evenly_from(state.fabric.broadcast(found)[0])
+    state.batches.draw_by_groups(state.fabric.broadcast(found)[0])
 
 
 def _groups(state: State) -> Tensor:
@@ -65,17 +65,16 @@ def _groups(state: State) -> Tensor:
     features = torch.cat([_answer(state, part)[1] for part in indices.split(CHUNK)])
     wanted = min(GROUPS, GROUPS_A_CLASS * sought(state.config.classes or 0).high, len(features))
     small = min(CLUSTERS_A_GROUP * wanted, len(features))
-    clusters = small_clusters(features.double().cpu().numpy(), small, state.config.seed)
+    clusters = small_clusters(features.cpu().numpy(), small, state.config.seed)
     linked = reciprocal_links(nearest(features, NEIGHBOURS), clusters, small)
-    groups = torch.from_numpy(join(linked, n_classes=wanted).classes)
+    cluster = torch.full((len(state.batches),), -1)
+    cluster[indices] = torch.from_numpy(clusters)
     means = features.new_zeros(small, features.shape[1])
-    means.index_add_(0, torch.from_numpy(clusters).to(features.device), features)
+    means.index_add_(0, cluster[indices].to(features.device), features)
     means = F.normalize(means, dim=1)
-    everyone = torch.arange(len(state.batches))
-    own = torch.empty_like(everyone)
-    for part, nearest_mean in zip(everyone.split(CHUNK), own.split(CHUNK), strict=True):
-        nearest_mean.copy_((_answer(state, part)[1] @ means.t()).argmax(dim=1))
-    return groups[own]
+    for others in torch.where(cluster < 0)[0].split(CHUNK):
+        cluster[others] = (_answer(state, others)[1] @ means.t()).argmax(dim=1).cpu()
+    return torch.from_numpy(join(linked, n_classes=wanted).classes)[cluster]
 
 
 def discover(state: State) -> Count | None:

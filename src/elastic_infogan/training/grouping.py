@@ -91,14 +91,14 @@ def grouped(looks: Looks, n_classes: int, seed: int) -> Grouped:
         n_classes: K.
         seed: of the small clusters.
     """
-    exact = looks.features.double().cpu().numpy()
-    small = min(SMALL_CLUSTERS * n_classes, len(exact))
+    features = looks.features.cpu().numpy()
+    small = min(SMALL_CLUSTERS * n_classes, len(features))
     by_features = nearest(looks.features, NEIGHBOURS)
     # What all images share, such as the background, would hide in what they differ.
     by_pixels = nearest(looks.pixels - looks.pixels.mean(0), NEIGHBOURS)
     found = []
     for start in range(STARTS):
-        clusters = small_clusters(exact, small, seed + start)
+        clusters = small_clusters(features, small, seed + start)
         linked = reciprocal_links(by_features, clusters, small)
         classes = join(linked, n_classes=n_classes).classes[clusters]
         if _confirmed(by_pixels, classes):

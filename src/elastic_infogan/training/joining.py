@@ -72,7 +72,7 @@ def nearest(vectors: Tensor, neighbours: int, among: Tensor | None = None) -> Te
     return found
 
 
-def small_clusters(features: NDArray[np.float64], number: int, seed: int) -> NDArray[np.int64]:
+def small_clusters(features: NDArray[np.float32], number: int, seed: int) -> NDArray[np.int64]:
     """Cluster of each of `features` (N, F) by k-means; fewer than `number` are filled where images repeat."""
     # The library's threads add up in whatever order they finish; with one the same seed gives the same bits.
     with warnings.catch_warnings(), threadpool_limits(1):  # type: ignore[no-untyped-call]

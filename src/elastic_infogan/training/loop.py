@@ -98,8 +98,9 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
         STEPS[state.stage](state)
         state.step += 1
         done = time.perf_counter()
-        seconds, asked = state.processes.agreed(done - began, interruption.asked)
-        state.seconds += seconds
+        paused, seconds, asked = state.processes.agreed(ready - began, done - ready, interruption.asked)
+        state.paused += paused
+        state.seconds += paused + seconds
         tuner.record(done - ready)
         snapshots.keep(state, run, before)
         if state.seconds - state.meter.since >= state.config.interval:
@@ -124,7 +125,7 @@ def may_tune(state: State) -> bool:
 
 
 def prepare(state: State, run: Run) -> None:
-    """What has to be done before the next step: a stage entered, draws evened out, learning rates set."""
+    """What comes before the next step: a stage entered, images drawn by groups, learning rates set."""
     now = stage_at(state.config, state.progress), attempt_at(state.config, state.progress)
     if now != (state.stage, state.attempt):
         enter(state, *now, run)
@@ -142,7 +143,7 @@ def enter(state: State, stage: str, attempt: int, run: Run) -> None:
     """
     if state.stage == "encode":
         leave_encode(state, stage, run)
-        state.batches.draw_evenly_from(None)
+        state.batches.draw_by_groups(None)
     elif state.stage == "refine":
         steps.settle(state)
         state.labels = discovery.assign(state)
@@ -169,9 +170,9 @@ def leave_encode(state: State, stage: str, run: Run) -> None:
 
 
 def balance_is_due(state: State) -> bool:
-    """Whether the encoder has learned long enough for groups to show, and they are not drawn evenly yet."""
+    """Whether the encoder has learned enough for groups to show, and does not draw by them yet."""
     after = state.config.schedule.balance
-    if state.stage != "encode" or state.batches.evenly is not None or after == 1:
+    if state.stage != "encode" or state.batches.groups is not None or after == 1:
         return False
     begin, end = bounds(state.config, "encode", state.attempt)
     return state.progress - begin >= after * (end - begin)
@@ -196,7 +197,7 @@ def set_learning_rates(state: State) -> None:
 def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> None:
     """One line of `stats.jsonl`, also given to `report`."""
     elapsed = state.seconds - state.meter.since
-    left = state.seconds * (1 / state.progress - 1)
+    left = (state.seconds - state.paused) * (1 / state.progress - 1)
     progress = Progress(
         state.stage,
         state.step,

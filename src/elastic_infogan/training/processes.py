@@ -60,13 +60,14 @@ class Processes:
         everyone = self._gathered(rows)
         return torch.cat([part for rank, part in enumerate(everyone) if rank != self.share.rank])
 
-    def agreed(self, seconds: float, asked: bool) -> tuple[float, bool]:
-        """What all go by: the slowest one's seconds, and whether any was asked to stop."""
+    def agreed(self, paused: float, seconds: float, asked: bool) -> tuple[float, float, bool]:
+        """What all go by: the slowest one's seconds before its step and of it, and whether any was asked to
+        stop."""
         if self.alone:
-            return seconds, asked
-        both = torch.tensor([seconds, float(asked)], dtype=torch.float64)
-        slowest, any_asked = self._reduced(both, "max", self._control).tolist()
-        return slowest, bool(any_asked)
+            return paused, seconds, asked
+        own = torch.tensor([paused, seconds, float(asked)], dtype=torch.float64)
+        before, during, any_asked = self._reduced(own, "max", self._control).tolist()
+        return before, during, bool(any_asked)
 
     def of_all(self, own: T) -> list[T]:
         """What each has, in their order."""

@@ -50,6 +50,7 @@ class State:
         labels: the class that Q gave each image when the stage began, int64 `(N,)` on the CPU, or None.
         attempt: which of the encoders learns, from 0.
         seconds: training time so far; start-up and packing do not count.
+        paused: how much of it went into finding groups and classes between steps.
         decay: what is left of learning rates at this point of the stage.
         processes: that share each batch.
     """
@@ -71,14 +72,20 @@ class State:
     decay: float = 1.0
     step: int = 0
     seconds: float = 0.0
+    paused: float = 0.0
     meter: Meter = field(default_factory=Meter)
 
     @property
     def progress(self) -> float:
-        """Fraction of the budget that is used."""
+        """Fraction of the budget that is used.
+
+        Of minutes, those that steps have: what finding classes takes shortens all that is left alike, where
+        it would take most of a short stage that comes after it.
+        """
         if self.config.steps is not None:
             return self.step / self.config.steps
-        return self.seconds / (60 * (self.config.minutes or 1e-9))
+        budget = 60 * (self.config.minutes or 0.0) - self.paused
+        return (self.seconds - self.paused) / budget if budget > 0 else 1.0
 
     def inference_model(self) -> ClassModel:
         """A copy of the model in eval mode; its generator is the average where one is kept."""
