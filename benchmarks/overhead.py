@@ -58,6 +58,7 @@ AROUND_STEP = (
     (loop, "set_learning_rates", "loop"),
     (loop, "write_line", "line"),
     (loop, "save", "save"),
+    (discovery, "balance", "balance"),
     (discovery, "discover", "discover"),
     (discovery, "assign", "assign"),
 )
@@ -142,7 +143,7 @@ def measure(recipe: str, images: NDArray[np.uint8], n: int) -> dict[str, Any]:
     # Lines and checkpoints come often enough to be timed, and are counted as often as the recipe writes them.
     clocks = run_timed(replace(config, interval=0.5), images)
     stages = {stage: shares(clocks, config, stage) for stage in loop.STEPS if clocks.total(stage, "step")}
-    labels = {"discover_s": "discover", "checkpoint_s": "save", "assign_s": "assign"}
+    labels = {"balance_s": "balance", "discover_s": "discover", "checkpoint_s": "save", "assign_s": "assign"}
     once = {name: clocks.once(label) for name, label in labels.items()}
     return {"steps": n, "percent": stages} | {k: round(float(np.median(v)), 2) for k, v in once.items() if v}
 

@@ -31,7 +31,7 @@ from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.evaluation.answers import ask
 from elastic_infogan.training import steps
 from elastic_infogan.training.counting import OF_ONE_KIND, count
-from elastic_infogan.training.joining import NEIGHBOURS, join, links, nearest, small_clusters
+from elastic_infogan.training.joining import NEIGHBOURS, join, nearest, reciprocal_links, small_clusters
 from elastic_infogan.training.presets import PRESETS, ranges
 from elastic_infogan.training.recipes import ELASTIC
 from elastic_infogan.training.run import Run
@@ -147,8 +147,8 @@ def found(path: Path, runs: argparse.Namespace) -> None:
     """The way from features to classes on the bundled digits: small clusters, joined, and what is true."""
     digits = load("digits")
     features = _encoded(digits.images)
-    small = small_clusters(features.double().numpy(), 100, 0)
-    joined = join(links(nearest(features, NEIGHBOURS), small, 100), 10)
+    small = small_clusters(features.numpy(), 100, 0)
+    joined = join(reciprocal_links(nearest(features, NEIGHBOURS), small, 100), n_classes=10)
     places = TSNE(metric="cosine", init="pca", random_state=0).fit_transform(features.numpy())
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     shades = np.random.default_rng(0).uniform(0.15, 0.85, (100, 3))
