@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from elastic_infogan.training.counting import count, counted
+from elastic_infogan.training.grouping import Looks
 from elastic_infogan.training.sought import Sought
 
 
@@ -16,9 +17,15 @@ def blobs(counts, seed=0, spread=0.15, features=16):
     return torch.nn.functional.normalize(points, dim=1)
 
 
+def looks(features, pixels=None):
+    """What blobs are compared by; pixels that are not given are noise, which has no say."""
+    noise = torch.randn(len(features), 6, generator=torch.Generator().manual_seed(1))
+    return Looks(features, noise if pixels is None else pixels, noise)
+
+
 @pytest.mark.parametrize("counts", [(400, 400, 400), (700, 250, 120, 60, 40)])
 def test_separate_groups_are_counted_however_unequal(counts):
-    found = count(blobs(counts), Sought(2, 15), seed=0)
+    found = count(looks(blobs(counts)), Sought(2, 15), seed=0)
     assert (found.found, found.low, found.high, found.how_sure) == (len(counts), *[len(counts)] * 2, "sure")
     last_two, halves = found.closeness[len(counts) - 2 : len(counts)]
     assert last_two < 0.2
@@ -26,21 +33,29 @@ def test_separate_groups_are_counted_however_unequal(counts):
 
 
 def test_one_cloud_is_said_to_be_one():
-    found = count(blobs([600]), Sought(3, 15), seed=0)
+    found = count(looks(blobs([600])), Sought(3, 15), seed=0)
     assert found.one_kind
     assert found.found == 3
     assert found.in_words().startswith("No separate kinds were found")
 
 
+def test_a_variant_that_pixels_do_not_tell_from_its_kind_is_no_kind():
+    counts = [500, 300, 200, 60]  # the last is a variant of the first
+    features, same = blobs(counts), blobs([560, 300, 200])
+    pixels = torch.cat([same[:500], same[560:], same[500:560]])
+    assert count(looks(features), Sought(2, 15), seed=0).found == 4
+    assert count(looks(features, pixels), Sought(2, 15), seed=0).found == 3
+
+
 def test_more_kinds_than_allowed_are_not_hidden():
-    found = count(blobs([150] * 6), Sought(2, 4), seed=0)
+    found = count(looks(blobs([150] * 6)), Sought(2, 4), seed=0)
     assert (found.found, found.beyond) == (4, True)
     assert "widen --classes" in found.in_words()
 
 
 def test_copies_are_not_taken_for_kinds():
     few = torch.nn.functional.normalize(torch.randn(3, 8, generator=torch.Generator().manual_seed(0)), dim=1)
-    assert count(few.repeat(100, 1), Sought(2, 20), seed=0).found <= 3
+    assert count(looks(few.repeat(100, 1)), Sought(2, 20), seed=0).found <= 3
 
 
 def test_starts_that_disagree_widen_the_answer():

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from elastic_infogan.training.joining import NEIGHBOURS, STARTS, join, links, nearest, small_clusters
+from elastic_infogan.training.grouping import Looks, confirmed
+from elastic_infogan.training.joining import STARTS, join, links, small_clusters
 from elastic_infogan.training.sought import Sought
 
 __all__ = ["Count", "count", "counted"]
@@ -24,7 +24,7 @@ MEMBERS = 5
 HALVES = (0.15, 0.3)
 """Between these parts of the small clusters left, joining brings together halves of one kind."""
 
-OF_ONE_KIND = 0.35
+OF_ONE_KIND = 0.37
 """Groups are of one kind if they are this many times as close as halves of one usually are; measured in
 docs/experiments.md."""
 
@@ -88,25 +88,32 @@ class Count:
         return [k for k in numbers if k - 2 < len(self.closeness)]
 
 
-def count(features: Tensor, wanted: Sought, seed: int) -> Count:
-    """How many classes `features` (N, F), of unit length, fall into.
+def count(looks: Looks, wanted: Sought, seed: int) -> Count:
+    """How many classes images fall into.
 
     Small clusters are joined as in discovery, from several starts, down to one group. How close the two
     groups were that each joining brought together, in units of what it is where halves of one kind are
-    brought together, tells where to stop: before different kinds are joined.
+    brought together, tells where to stop: before different kinds are joined. Pixels have a say where they
+    confirm what features alone would give.
     """
-    points = features.cpu().numpy()
+    starts = [_clustered(looks, wanted, seed + start) for start in range(STARTS)]
+    by_features = [links(looks.by_features, clusters, n) for clusters, n in starts]
+    alone = counted([join(linked, n_classes=1).closeness for linked in by_features], wanted)
+    classes = join(by_features[0], n_classes=alone.found).classes[starts[0][0]]
+    if not confirmed(looks.by_pixels, classes):
+        return alone
+    by_pixels = [links(looks.by_pixels, clusters, n) for clusters, n in starts]
+    both = zip(by_features, by_pixels, strict=True)
+    return counted([join(*linked, n_classes=1).closeness for linked in both], wanted)
+
+
+def _clustered(looks: Looks, wanted: Sought, seed: int) -> tuple[NDArray[np.int64], int]:
+    """Small cluster of each image `(N,)`, and how many of them are filled: fewer where images repeat."""
+    features = looks.features.cpu().numpy()
     small = max(CLUSTERS, CLUSTERS_A_CLASS * wanted.high)
-    small = min(small, max(len(points) // MEMBERS, wanted.high + 2), len(points))
-    alike = nearest(features, NEIGHBOURS)
-    starts = []
-    for start in range(STARTS):
-        clusters = small_clusters(points, small, seed + start)
-        filled, clusters = np.unique(
-            clusters, return_inverse=True
-        )  # fewer than asked for where images repeat
-        starts.append(join(links(alike, clusters, len(filled)), n_classes=1).closeness)
-    return counted(starts, wanted)
+    small = min(small, max(len(features) // MEMBERS, wanted.high + 2), len(features))
+    filled, clusters = np.unique(small_clusters(features, small, seed), return_inverse=True)
+    return clusters, len(filled)
 
 
 def counted(starts: Sequence[Sequence[float]], wanted: Sought) -> Count:

@@ -108,7 +108,7 @@ def agreement(state: State) -> float:
 
 def _agreement(state: State) -> float:
     looks = _looks(state, _looked_at(state))
-    n_classes, _ = _number(state, looks.features)
+    n_classes, _ = _number(state, looks)
     return grouped(looks, n_classes, state.config.seed).agreement
 
 
@@ -116,7 +116,7 @@ def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
     """How many classes there are, Q's start, and the class of each image, -1 where Q is to say."""
     seen = _looked_at(state)
     looks = _looks(state, seen)
-    n_classes, number = _number(state, looks.features)
+    n_classes, number = _number(state, looks)
     found = grouped(looks, n_classes, state.config.seed)
     with threadpool_limits(1):  # type: ignore[no-untyped-call]
         posterior = regressed(looks.features.double().cpu().numpy(), found.classes, n_classes)
@@ -143,12 +143,12 @@ def _looks(state: State, indices: Tensor) -> Looks:
     )
 
 
-def _number(state: State, features: Tensor) -> tuple[int, Count | None]:
+def _number(state: State, looks: Looks) -> tuple[int, Count | None]:
     """How many classes there are, and the estimate where that was to be found out."""
     wanted = sought(state.config.classes or 0)
     if wanted.known:
         return state.model.n_classes, None
-    number = count(features, wanted, state.config.seed)
+    number = count(looks, wanted, state.config.seed)
     return number.found, number
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from elastic_infogan.training.joining import (
     voted,
 )
 
-__all__ = ["HEAD_NORM", "Grouped", "LinearPosterior", "Looks", "grouped", "regressed"]
+__all__ = ["HEAD_NORM", "Grouped", "LinearPosterior", "Looks", "confirmed", "grouped", "regressed"]
 
 HEAD_NORM = 10.0
 """Mean length of a row of Q's head after discovery."""
@@ -51,6 +52,21 @@ class Looks:
     features: Tensor
     pixels: Tensor
     gradients: Tensor
+
+    @cached_property
+    def by_features(self) -> Tensor:
+        """Indices of the nearest of the other images to each, `(N, n)`, by features."""
+        return nearest(self.features, NEIGHBOURS)
+
+    @cached_property
+    def by_pixels(self) -> Tensor:
+        """The same by pixels, less what all share: the background would hide in what they differ."""
+        return nearest(self.pixels - self.pixels.mean(0), NEIGHBOURS)
+
+    @cached_property
+    def by_gradients(self) -> Tensor:
+        """The same by gradients."""
+        return nearest(self.gradients, NEIGHBOURS)
 
 
 @dataclass(frozen=True)
@@ -93,33 +109,29 @@ def grouped(looks: Looks, n_classes: int, seed: int) -> Grouped:
     """
     features = looks.features.cpu().numpy()
     small = min(SMALL_CLUSTERS * n_classes, len(features))
-    by_features = nearest(looks.features, NEIGHBOURS)
-    # What all images share, such as the background, would hide in what they differ.
-    by_pixels = nearest(looks.pixels - looks.pixels.mean(0), NEIGHBOURS)
     found = []
     for start in range(STARTS):
         clusters = small_clusters(features, small, seed + start)
-        linked = reciprocal_links(by_features, clusters, small)
+        linked = reciprocal_links(looks.by_features, clusters, small)
         classes = join(linked, n_classes=n_classes).classes[clusters]
-        if _confirmed(by_pixels, classes):
-            linked_too = links(by_pixels, clusters, small)
+        if confirmed(looks.by_pixels, classes):
+            linked_too = links(looks.by_pixels, clusters, small)
             classes = join(linked, linked_too, n_classes=n_classes).classes[clusters]
         found.append(classes)
-    return _elected(looks, found, by_features)
+    return _elected(looks, found)
 
 
-def _elected(looks: Looks, found: list[NDArray[np.int64]], by_features: Tensor) -> Grouped:
+def _elected(looks: Looks, found: list[NDArray[np.int64]]) -> Grouped:
     """The most agreed of the classes `found`, after votes among neighbours."""
     nmi = agreement(found)
     classes = found[int(nmi.sum(axis=1).argmax())]
-    by_gradients = nearest(looks.gradients, NEIGHBOURS)
-    trusted = _confirmed(by_gradients, classes)
-    alike = (by_features, by_gradients) if trusted else (by_features,)
+    trusted = confirmed(looks.by_gradients, classes)
+    alike = (looks.by_features, looks.by_gradients) if trusted else (looks.by_features,)
     between_two = float(nmi[~np.eye(len(nmi), dtype=bool)].mean())
     return Grouped(looks, voted(classes, *alike), trusted, between_two)
 
 
-def _confirmed(neighbours: Tensor, classes: NDArray[np.int64]) -> bool:
+def confirmed(neighbours: Tensor, classes: NDArray[np.int64]) -> bool:
     """Whether most neighbours `(N, n)` of an image are of its class (N,)."""
     return bool((classes[neighbours.cpu().numpy()] == classes[:, None]).mean() > CONFIRMED)
 
