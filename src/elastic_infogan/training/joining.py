@@ -29,7 +29,7 @@ __all__ = [
     "voted",
 ]
 
-CHUNK = 256
+CHUNK = 512
 """Rows of the similarity matrix at a time."""
 
 NEIGHBOURS = 10
