@@ -64,8 +64,8 @@ class Trial:
 def steps_for(images: int, config: Config) -> int:
     """Steps after which training has drawn about `images` real images; stages differ in batch size.
 
-    >>> steps_for(6400, Config())  # 32 % of the steps take 128 images, the others 64
-    76
+    >>> steps_for(6400, Config())  # 35 % of the steps take 128 images, the others 64
+    74
     """
     before, _ = bounds(config, "play")
     batch, encode_batch = config.batch or BATCH, config.schedule.encode_batch or ENCODE_BATCH
