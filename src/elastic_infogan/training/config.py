@@ -183,7 +183,7 @@ class Schedule:
     encode: float = 0.2
     """NT-Xent alone trains Q's encoder; 0 starts with the game"""
     balance: float = 0.5
-    """part of that after which rare groups are drawn more often than they occur; 1 never does"""
+    """part of encode after which rare groups are drawn more often than they occur; 1 never does"""
     refine: float = 0.15
     """NT-Xent and self-labelling train Q, whose head came from classes found among its features"""
     encode_batch: int | None = None
