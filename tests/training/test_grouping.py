@@ -30,7 +30,7 @@ def test_a_rare_class_survives_beside_a_common_one_of_two_clumps(seed):
     features, labels = blobs([1500, 400, 300, 40], seed, spread=0.2)
     noise = torch.randn(len(features), 4)  # which has no say
     found = grouped(Looks(features, noise, noise), 4, seed=0)
-    assert not found.by_gradients
+    assert not found.strokes_say
     posterior = regressed(features.double().numpy(), found.classes, 4)
     classes = (features @ posterior.weight.t() + posterior.bias).argmax(1).numpy()
     for k in range(4):
@@ -45,7 +45,7 @@ def test_images_that_were_not_looked_at_are_told_by_those_like_them():
     features, labels = blobs([600, 300, 60], spread=0.15)
     looked, others = np.arange(0, 960, 2), np.arange(1, 960, 2)
     found = grouped(Looks(*[features[looked]] * 3), 3, seed=0)
-    assert found.by_gradients
+    assert found.strokes_say
     told = found.tell(Looks(*[features[others]] * 3))
     for k in range(3):
         assert set(told[labels[others] == k]) == set(found.classes[labels[looked] == k])

@@ -76,19 +76,19 @@ class Grouped:
     Arguments:
         looks: of the images.
         classes: of each, int64 `(N,)`.
-        by_gradients: whether gradients had a say in them.
+        strokes_say: whether gradients had a say in them.
         agreement: mean NMI of every two of the starts.
     """
 
     looks: Looks
     classes: NDArray[np.int64]
-    by_gradients: bool
+    strokes_say: bool
     agreement: float
 
     def tell(self, others: Looks) -> NDArray[np.int64]:
         """The class of each of `others`, int64 `(M,)`: what most of the images like it are of."""
         alike = [nearest(others.features, NEIGHBOURS, self.looks.features)]
-        if self.by_gradients:
+        if self.strokes_say:
             alike.append(nearest(others.gradients, NEIGHBOURS, self.looks.gradients))
         return told_by(self.classes, *alike)
 
