@@ -20,6 +20,19 @@ def test_links_agree_with_an_independent_count():
     assert np.array_equal(links(nearest(features, 4), clusters, 5), counted + counted.T)
 
 
+@pytest.mark.parametrize("among", [None, 1_281, 1_407, 2_000])
+def test_the_nearest_of_many_are_those_of_a_whole_table(among):
+    """More than ten blocks of columns, with and without columns beyond the last whole block."""
+    draw = torch.Generator().manual_seed(0)
+    vectors = torch.nn.functional.normalize(torch.randn(1_500, 8, generator=draw), dim=1)
+    others = (
+        vectors if among is None else torch.nn.functional.normalize(torch.randn(among, 8, generator=draw))
+    )
+    table = NearestNeighbors(n_neighbors=10, algorithm="brute").fit(others.numpy())
+    asked = None if among is None else vectors.numpy()
+    assert np.array_equal(nearest(vectors, 10, None if among is None else others), table.kneighbors(asked)[1])
+
+
 @pytest.mark.parametrize("n_classes", [1, 2, 3, 6])
 def test_joining_leaves_exactly_k_classes(n_classes):
     linked = np.random.default_rng(0).random((6, 6))

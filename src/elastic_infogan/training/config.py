@@ -122,9 +122,9 @@ class Information:
 class Optimiser:
     """Adam for each group of parameters."""
 
-    discriminator_learning_rate: float = 2e-4
+    discriminator_learning_rate: float = 4e-4
     """step for D and its trunk"""
-    generator_learning_rate: float = 1e-3
+    generator_learning_rate: float = 4e-3
     """step for G"""
     encode_learning_rate: float = 2e-3
     """step for Q's encoder while it learns alone"""

@@ -32,6 +32,9 @@ __all__ = [
 CHUNK = 512
 """Rows of the similarity matrix at a time."""
 
+BLOCK = 128
+"""Columns of it that are searched together."""
+
 NEIGHBOURS = 10
 """Links of each image to those most like it."""
 
@@ -68,8 +71,25 @@ def nearest(vectors: Tensor, neighbours: int, among: Tensor | None = None) -> Te
         similarity = torch.mm(asking[rows], answering.t(), out=table[: len(rows)])
         if among is None:
             similarity[torch.arange(len(rows)), rows] = -2.0  # nobody is its own neighbour
-        found[rows] = similarity.topk(found.shape[1], dim=1).indices
+        found[rows] = _largest(similarity, found.shape[1])
     return found
+
+
+def _largest(rows: Tensor, number: int) -> Tensor:
+    """Columns `(N, number)` of the largest values of each of `rows` (N, M), the largest first.
+
+    They lie in the blocks of columns with the largest maxima, and maxima are found several times as fast as
+    an order.
+    """
+    whole = rows.shape[1] // BLOCK * BLOCK
+    if whole <= number * BLOCK:
+        return rows.topk(number, dim=1).indices
+    maxima = rows[:, :whole].unflatten(1, (-1, BLOCK)).amax(dim=2)
+    blocks = maxima.topk(number, dim=1).indices
+    within = torch.arange(BLOCK, device=rows.device)
+    rest = torch.arange(whole, rows.shape[1], device=rows.device).expand(len(rows), -1)
+    columns = torch.cat([(blocks[:, :, None] * BLOCK + within).flatten(1), rest], dim=1)
+    return columns.gather(1, rows.gather(1, columns).topk(number, dim=1).indices)
 
 
 def small_clusters(features: NDArray[np.float32], number: int, seed: int) -> NDArray[np.int64]:
