@@ -31,6 +31,7 @@ def pushed(digits_run, tmp_path):
     places = 'source = "/home/someone/secret/my *digits*"\nlabels = "/home/someone/labels.csv"'
     (digits_run / "config.toml").write_text(config.replace('source = "digits"', places))
     (digits_run / "metrics.json").write_text(json.dumps({"source": "/home/someone/secret", "accuracy": 0.75}))
+    (digits_run / "classes.json").write_text(json.dumps({"found": 10, "says": "between 9 and 11"}))
     (digits_run / "names.json").write_text(json.dumps({"names": {"2": "twos | <b>"}, "merged": [[2, 5]]}))
     assert run(["push", str(digits_run), str(tmp_path / "given")]) == 0
     return tmp_path / "given"
@@ -41,6 +42,7 @@ def test_a_pushed_folder_is_read_back_as_it_was(pushed, digits_run):
     before, after = ElasticInfoGAN.load(digits_run), ElasticInfoGAN.from_pretrained(pushed)
     np.testing.assert_array_equal(after.predict_proba(images), before.predict_proba(images))
     np.testing.assert_array_equal(after.sample(3, 1, random_state=0), before.sample(3, 1, random_state=0))
+    assert after.classes_found_ == before.classes_found_ == {"found": 10, "says": "between 9 and 11"}
 
 
 def test_it_is_a_run_folder_for_the_other_verbs(pushed, tmp_path):

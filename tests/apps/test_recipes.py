@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from elastic_infogan.apps.cli import run
+from elastic_infogan.apps.report_training import command
 from elastic_infogan.data.imbalance import draw
 from elastic_infogan.data.sources import load
 from elastic_infogan.training.recipes import RECIPES
@@ -54,6 +55,8 @@ def test_an_oracle_is_told_the_shares_of_the_subset_that_was_drawn(tmp_path):
     trained = Run.open(tmp_path / "run")
     assert trained.config.prior.shares == pytest.approx(counts / counts.sum())
     assert trained.load_model().prior.probabilities().tolist() == pytest.approx(counts / counts.sum())
+    told = ",".join(map(str, trained.config.prior.shares))
+    assert f"--prior.shares {told} " in command(trained.config, "again")
 
 
 def write(folder, name, labels):

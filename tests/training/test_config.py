@@ -33,9 +33,10 @@ def test_whole_numbers_serve_as_fractions():
     assert overlay(Config(), {"minutes": 3}, "here").minutes == 3.0
 
 
-def test_text_that_is_not_toml_is_refused():
+@pytest.mark.parametrize("text", ["= =", "[views]\nrotate = 5\nrotate = 7"])
+def test_text_that_is_not_toml_is_refused(text):
     with pytest.raises(ConfigError, match="not valid TOML"):
-        from_toml("= =", "bad.toml")
+        from_toml(text, "bad.toml")
 
 
 def test_an_unknown_recipe_suggests_the_nearest():

@@ -112,6 +112,33 @@ def test_a_run_that_is_cut_short_while_it_finishes_ends_with_the_same_weights(
     assert same(weights(run), whole)
 
 
+def test_a_longer_budget_that_is_cut_short_while_it_finishes_can_be_finished(
+    small, trained, digits, monkeypatch
+):
+    """What the shorter one left must not pass for the end of the longer."""
+    run = trained(small())
+    shorter = weights(run)
+    longer = Run.create(run.path, replace(run.config, steps=30))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop, "export", interrupt)
+        train(longer.config, digits, longer)
+    assert not (run.path / "shares.json").exists()
+    train(longer.config, digits, longer)
+    assert (run.path / "shares.json").exists()
+    assert not same(weights(run), shorter)
+
+
+def test_lines_of_a_run_without_a_checkpoint_are_written_again(small, tmp_path, digits):
+    run = Run.create(tmp_path / "run", small(steps=6, interval=1e-9))
+    run.log({"step": 999})  # a process was killed before its first checkpoint
+    train(run.config, digits, run)
+    assert [line["step"] for line in run.stats()] == [1, 2, 3, 4, 5, 6]
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def interrupt_at(culprit, write):
     def write_unless(run, name, value):
         if name == culprit:

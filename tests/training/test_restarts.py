@@ -85,3 +85,10 @@ def test_one_encoder_leaves_no_word_of_it(small, trained, few):
 def test_recipes_without_an_encoder_to_restart_refuse(small, digits):
     with pytest.raises(ConfigError, match="--restarts 2: what is started again is the stage encode"):
         setup(replace(small("gumbel"), restarts=2), digits)
+
+
+def test_a_budget_so_large_that_encoders_are_trained_again_forgets_the_first(small, trained, few):
+    run = trained(small(restarts=2), images=few)
+    longer = Run.create(run.path, replace(run.config, steps=240))
+    train(longer.config, few, longer)
+    assert len(longer.restarts()["agreement"]) == 2

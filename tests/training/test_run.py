@@ -121,8 +121,10 @@ def test_statistics_after_a_step_are_forgotten_and_torn_lines_dropped(tmp_path, 
         run.log({"step": step})
     with (run.path / "stats.jsonl").open("a") as file:
         file.write('{"step": 4, "lo')
+    assert [line["step"] for line in run.stats()] == [1, 2, 3]
     run.forget_after(2)
     assert [line["step"] for line in run.stats()] == [1, 2]
+    assert (run.path / "stats.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
 
 
 def test_the_default_budget_grows_with_the_set_up_to_ten_minutes(small):

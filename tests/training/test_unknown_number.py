@@ -10,6 +10,7 @@ from elastic_infogan.errors import ConfigError
 from elastic_infogan.training import loop
 from elastic_infogan.training.loop import Interrupted, train
 from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.snapshots import kept
 from elastic_infogan.training.state import setup
 
 
@@ -72,3 +73,19 @@ def test_more_classes_than_images_are_refused_in_a_range_only(small, digits):
     setup(small(classes="auto", schedule=schedule), digits[:20])
     with pytest.raises(ConfigError, match="--classes 2-30: there are only 20 images"):
         setup(small(classes="2-30", schedule=schedule), digits[:20])
+
+
+def test_every_snapshot_has_as_many_codes_as_were_found(small, trained, few):
+    run = trained(small(classes="2-14", steps=16, snapshots=8), images=few)
+    moments = kept(run)
+    assert {moment.stage for moment in moments} == {"refine", "play"}
+    assert {run.load_model(file=moment.file).n_classes for moment in moments} == {
+        run.classes_found()["found"]
+    }
+
+
+def test_a_run_that_found_the_number_is_not_resumed_with_a_given_one(small, trained, few):
+    run = trained(small(classes="auto", steps=16), images=few)
+    with pytest.raises(ConfigError, match="was started with classes = 'auto', not 8"):
+        Run.create(run.path, small(classes=8, steps=16))
+    assert Run.create(run.path, run.config).config.classes == "auto"

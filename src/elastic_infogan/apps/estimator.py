@@ -37,8 +37,8 @@ _OWN = "estimator.safetensors"
 """what a run folder needs besides for an estimator to come back: labels, range and shape of its input"""
 
 _KEPT = (
-    "classes.json", "config.toml", "model.json", "model.safetensors", "shares.json", "names.json",
-    "stats.jsonl", "samples/*.png",
+    "classes.json", "config.toml", "model.json", "model.safetensors", "names.json", "restarts.json",
+    "samples/*.png", "shares.json", "stats.jsonl",
 )  # fmt: skip
 """the files of a run folder that an estimator holds in memory, so that it can be saved, copied and pickled"""
 
@@ -241,11 +241,17 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
                 self._remember(images, (0.0, 255.0))
             return images
         values = self._validated(X, fitting)
-        black_white = (self.pixel_range or range_of(values)) if fitting else self.pixel_range_
+        black_white = self._range_of(values) if fitting else self.pixel_range_
         pixels = as_images(as_pixels(values, *black_white), "X")
         if fitting:
             self._remember(pixels, black_white)
         return fit_images(pixels, size, channels)
+
+    def _range_of(self, values: NDArray[Any]) -> tuple[float, float]:
+        if self.pixel_range is None:
+            return range_of(values)
+        black, white = self.pixel_range
+        return float(black), float(white)
 
     def _validated(self, X: Any, fitting: bool) -> NDArray[Any]:
         """Finite numbers `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)`."""

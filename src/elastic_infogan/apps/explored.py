@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from threading import Lock
 from typing import Any
@@ -51,6 +51,23 @@ class Page:
     total: int
 
 
+@dataclass(frozen=True)
+class _Sorted:
+    """Images by class as names and merges stand, replaced as a whole: a reader never sees half of a merge.
+
+    Arguments:
+        classes: names and merges.
+        codes: lead of the class of each image, `(N,)`.
+        certainty: probability of that class, `(N,)`.
+        typical: images of a class by its lead, most typical first, filled as they are asked for.
+    """
+
+    classes: ClassNames
+    codes: NDArray[np.int64]
+    certainty: NDArray[np.floating[Any]]
+    typical: dict[int, NDArray[np.int64]]
+
+
 class Explored:
     """A gallery that is looked at and named, by several threads if need be: the model serves one at a time.
 
@@ -62,17 +79,17 @@ class Explored:
         self.gallery = gallery
         self.axes = directions(gallery.model)
         self._model_lock, self._names_lock = Lock(), Lock()
-        self._take(ClassNames.of(gallery.run, gallery.model.n_classes))
+        self._sorted = self._sort(ClassNames.of(gallery.run, gallery.model.n_classes))
 
-    def _take(self, classes: ClassNames) -> None:
-        """Use these names; where merges changed, find the class of every image anew."""
-        before = getattr(self, "classes", None)
-        if before is None or before.merged != classes.merged:
-            merged = classes.merge_probabilities(self.gallery.answers.probabilities)
-            self._certainty = merged.max(axis=1)
-            self._codes = merged.argmax(axis=1)
-            self._typical: dict[int, NDArray[np.int64]] = {}
-        self.classes = classes
+    @property
+    def classes(self) -> ClassNames:
+        """Names and merges as they stand."""
+        return self._sorted.classes
+
+    def _sort(self, classes: ClassNames) -> _Sorted:
+        """The class of every image."""
+        merged = classes.merge_probabilities(self.gallery.answers.probabilities)
+        return _Sorted(classes, merged.argmax(axis=1), merged.max(axis=1), {})
 
     def rename(self, change: Callable[[ClassNames], ClassNames]) -> dict[str, Any]:
         """Change names or merges, on disk first; what `summary` says then.
@@ -84,44 +101,45 @@ class Explored:
         with self._names_lock:
             classes = change(self.classes)
             classes.save(self.gallery.run)
-            self._take(classes)
+            same = classes.merged == self.classes.merged
+            self._sorted = replace(self._sorted, classes=classes) if same else self._sort(classes)
             return self.summary()
 
     def summary(self) -> dict[str, Any]:
         """The run, its latents and its classes, as the page asks for them first."""
-        spec, images = self.gallery.model.spec, self.gallery.images
+        spec, images, now = self.gallery.model.spec, self.gallery.images, self._sorted
         return {
             "run": self.gallery.run.path.resolve().name,
             "source": _printable(images.origin.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]),
             "images": len(images),
             "size": spec.size,
             "channels": spec.channels,
-            "codes": [self.classes.title(code) for code in range(spec.n_classes)],
+            "codes": [now.classes.title(code) for code in range(spec.n_classes)],
             "walk": len(self.axes),
             "continuous": spec.continuous,
-            "classes": [self._class(group) for group in self.classes.groups()],
+            "classes": [self._class(now, group) for group in now.classes.groups()],
         }
 
-    def _class(self, group: tuple[int, ...]) -> dict[str, Any]:
-        members = self._members(group[0])
+    def _class(self, now: _Sorted, group: tuple[int, ...]) -> dict[str, Any]:
+        members = self._members(now, group[0])
         return {
             "code": group[0],
             "codes": list(group),
-            "name": self.classes.name(group[0]),
-            "title": self.classes.title(group[0]),
+            "name": now.classes.name(group[0]),
+            "title": now.classes.title(group[0]),
             "count": len(members),
             "share": len(members) / len(self.gallery.images),
             "prior": float(self.gallery.prior[list(group)].sum()),
         }
 
-    def _members(self, code: int) -> NDArray[np.int64]:
+    def _members(self, now: _Sorted, code: int) -> NDArray[np.int64]:
         """The images of a class and those merged with it, most typical first."""
-        lead = self.classes.lead(code)
-        if lead not in self._typical:
-            members = np.flatnonzero(self._codes == lead)
+        lead = now.classes.lead(code)
+        if lead not in now.typical:
+            members = np.flatnonzero(now.codes == lead)
             order = np.argsort(-self.gallery.answers.typicality[members], kind="stable")
-            self._typical[lead] = members[order]
-        return self._typical[lead]
+            now.typical[lead] = members[order]
+        return now.typical[lead]
 
     def page(self, code: int, page: int, *, uncertain: bool) -> Page:
         """One page of the images of a class, most typical or least certain first.
@@ -130,9 +148,10 @@ class Explored:
             ConfigError: there is no such class or page.
         """
         self.check(code)
-        members = self._members(code)
+        now = self._sorted
+        members = self._members(now, code)
         if uncertain:
-            members = members[np.argsort(self._certainty[members], kind="stable")]
+            members = members[np.argsort(now.certainty[members], kind="stable")]
         pages = max(1, -(-len(members) // PAGE))
         if not 0 <= page < pages:
             raise ConfigError(f"there is no page {page + 1}; this class has {pages}")
@@ -146,12 +165,12 @@ class Explored:
 
     def _likely(self, probabilities: NDArray[np.float32], most: int = 5) -> list[dict[str, Any]]:
         """The most probable classes of one image, likeliest first."""
-        merged = self.classes.merge_probabilities(probabilities[None])[0]
-        leads = [group[0] for group in self.classes.groups()]
+        classes = self.classes
+        merged = classes.merge_probabilities(probabilities[None])[0]
+        leads = [group[0] for group in classes.groups()]
         best = sorted(leads, key=lambda code: -merged[code])[:most]
         return [
-            {"code": code, "title": self.classes.title(code), "probability": float(merged[code])}
-            for code in best
+            {"code": code, "title": classes.title(code), "probability": float(merged[code])} for code in best
         ]
 
     def examples(self, code: int) -> bytes:
@@ -161,7 +180,7 @@ class Explored:
             ConfigError: there is no such class, or no image is of it.
         """
         self.check(code)
-        members = self._members(code)[:EXAMPLES]
+        members = self._members(self._sorted, code)[:EXAMPLES]
         if not len(members):
             raise ConfigError(f"no image is of class {code}")
         file = BytesIO()

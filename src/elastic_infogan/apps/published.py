@@ -22,8 +22,10 @@ from elastic_infogan.training.run import Run
 __all__ = ["Published"]
 
 _AS_THEY_ARE = (
+    "classes.json",
     "model.json",
     "model.safetensors",
+    "restarts.json",
     "shares.json",
     "stats.jsonl",
     NAMES,
@@ -64,13 +66,18 @@ class Published(
         return card
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        (save_directory / "config.toml").write_text(to_toml(self.config), encoding="utf-8")
+        (save_directory / "config.toml").write_text(self._settings(), encoding="utf-8")
         if metrics := self._metrics():
             (save_directory / "metrics.json").write_text(json.dumps(metrics, indent=2), encoding="utf-8")
         for file in self._files():
             target = save_directory / file.relative_to(self.run.path)
             target.parent.mkdir(exist_ok=True)
             target.write_bytes(file.read_bytes())
+
+    def _settings(self) -> str:
+        """`config.toml` without this machine's paths."""
+        found = self.run.classes_found()
+        return to_toml(self.config, found["found"] if found else None)
 
     def _files(self) -> Iterator[Path]:
         yield from filter(Path.exists, (self.run.path / name for name in _AS_THEY_ARE))

@@ -91,7 +91,8 @@ def _flag(name: str, value: Any) -> list[str]:
     *group, last = name.replace("_", "-").split(".")
     if isinstance(value, bool):
         return ["--" + ".".join([*group, last if value else f"no-{last}"])]
-    return ["--" + ".".join([*group, last]), str(value)]
+    told = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ["--" + ".".join([*group, last]), told]
 
 
 def _missing(run: Run, stats: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -143,7 +144,8 @@ def _charts(stats: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     if n_classes := len(stats[-1]["prior"]):
         minutes = np.array([0.0, *(line["seconds"] / 60 for line in stats)])
         uniform = [1 / n_classes] * n_classes  # it starts so, and is not told while K is to be found out
-        prior = np.array([uniform, *(line["prior"] or uniform for line in stats)])
+        told = (line["prior"] if len(line["prior"]) == n_classes else uniform for line in stats)
+        prior = np.array([uniform, *told])
         about = "one band a class, its height the share; the number is the class"
         drawn.append(("Class prior over time", about, charts.prior_over_time(minutes, prior, stages)))
     for name in dict.fromkeys(name for line in stats for name in line["losses"]):

@@ -50,12 +50,11 @@ def evaluate(
     model = run.load_model(choose_device(device))
     metrics = score(model, measure_for(run, model, source, labels, fidelity), run.config.seed)
     metrics = {"recipe": run.config.recipe, **metrics}
-    write_json(path / "shares.json", metrics["shares"])
     write_json(out or path / "metrics.json", metrics)
     tables.class_table(metrics.get("classes") or _unlabelled(**metrics["shares"]))
     _say_scores(metrics)
     for file in (_latest_grid(path), path / "shares.json", out or path / "metrics.json"):
-        if file is not None:
+        if file is not None and file.exists():
             terminal.say(str(file))
 
 

@@ -348,11 +348,11 @@ def from_toml(text: str, origin: str) -> dict[str, Any]:
         ConfigError: if `text` is not TOML.
     """
     import tomlkit
-    from tomlkit.exceptions import ParseError
+    from tomlkit.exceptions import TOMLKitError
 
     try:
         document = tomlkit.parse(text).unwrap()
-    except ParseError as error:
+    except TOMLKitError as error:
         raise ConfigError(f"{origin} is not valid TOML: {error}") from error
     flat: dict[str, Any] = {}
     for key, value in document.items():

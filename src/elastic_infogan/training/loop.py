@@ -81,14 +81,16 @@ def resume(state: State, run: Run) -> bool:
     begun, finished = state.fabric.broadcast(there)  # the folder may be the first process's alone
     if begun:
         checkpoint.restore(state, run)
-        if state.fabric.is_global_zero:
-            run.forget_after(state.step)
         state.meter.reset(state.seconds)
+    if state.fabric.is_global_zero:
+        run.forget_after(state.step)
     return finished and state.progress >= 1
 
 
 def fit(state: State, run: Run, report: Callable[[Progress], None], interruption: Interruption) -> None:
     """Repeat steps until the budget is used."""
+    if state.progress < 1 and state.fabric.is_global_zero:
+        run.forget_end()
     lines = 0
     tuner = ThreadTuner(candidates(torch.get_num_threads()) if may_tune(state) else [torch.get_num_threads()])
     while state.progress < 1:
@@ -147,6 +149,8 @@ def enter(state: State, stage: str, attempt: int, run: Run) -> None:
     elif state.stage == "refine":
         steps.settle(state)
         state.labels = discovery.assign(state)
+    elif stage == "encode":  # begins, or is returned to, of a budget that has become larger
+        state.labels, state.agreement, state.best = None, [], {}
     state.stage, state.attempt = stage, attempt
 
 
@@ -178,11 +182,6 @@ def balance_is_due(state: State) -> bool:
     return state.progress - begin >= after * (end - begin)
 
 
-def number_is_known(state: State) -> bool:
-    """Whether the model has as many codes as there are classes: given, or found out by now."""
-    return not isinstance(state.config.classes, str) or state.stage != "encode"
-
-
 def set_learning_rates(state: State) -> None:
     """Constant, then linear to zero over the last part of each stage."""
     begin, end = bounds(state.config, state.stage, state.attempt)
@@ -206,7 +205,7 @@ def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> No
         max(0.0, left),
         state.meter.images / max(elapsed, 1e-9),
         state.meter.means(state.step, state.processes.mean),
-        tuple(state.model.prior.probabilities().tolist()) if number_is_known(state) else (),
+        tuple(state.model.prior.probabilities().tolist()) if state.number_is_known else (),
     )
     state.meter.reset(state.seconds)
     if state.fabric.is_global_zero:

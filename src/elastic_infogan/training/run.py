@@ -135,7 +135,8 @@ class Run:
     def _resume(cls, path: Path, config: Config) -> Run:
         there, wanted = flatten(cls.open(path).config), flatten(config)
         for name, value in there.items():
-            settled = value not in (None, "auto")  # what was left open may have been chosen since
+            # What was left open may have been chosen since; that K is to be found out is a choice.
+            settled = value not in (None, "auto") or (name == "classes" and value == "auto")
             if name not in CHANGEABLE and settled and wanted[name] != value:
                 raise ConfigError(
                     f"{path} was started with {name} = {value!r}, not {wanted[name]!r}: "
@@ -216,15 +217,27 @@ class Run:
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of `stats.jsonl` later than `step`: a resumed run writes them again."""
-        file = self.path / "stats.jsonl"
-        if file.exists():
-            lines = [line for line in file.read_text().splitlines() if _step_of(line) <= step]
+        if (self.path / "stats.jsonl").exists():
+            lines = [json.dumps(line) for line in self.stats() if line["step"] <= step]
             self.write_text("stats.jsonl", "".join(f"{line}\n" for line in lines))
 
+    def forget_end(self) -> None:
+        """Take away what tells that training ended, `shares.json`, since it goes on.
+
+        Raises:
+            RunError: if it cannot be removed.
+        """
+        try:
+            (self.path / "shares.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(files.why_not_written(self.path / "shares.json", error)) from error
+
     def stats(self) -> list[dict[str, Any]]:
-        """The lines of `stats.jsonl` so far."""
+        """The lines of `stats.jsonl` so far, without one that a crash or a full disk cut short."""
         file = self.path / "stats.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        if not file.exists():
+            return []
+        return [line for line in map(_line_of, _text_of(file).splitlines()) if line is not None]
 
     def save_model(self, model: ClassModel) -> None:
         """Write what inference needs: the networks, the generator as averaged, and the prior."""
@@ -275,12 +288,12 @@ def _text_of(file: Path) -> str:
         raise RunError(files.why_not_read(file, error)) from error
 
 
-def _step_of(line: str) -> int:
+def _line_of(text: str) -> dict[str, Any] | None:
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError):
-        # A line cut short by a crash; it is written again.
-        return 2**63
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and "step" in line else None
 
 
 def with_budget(config: Config, n_images: int) -> Config:

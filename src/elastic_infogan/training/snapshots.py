@@ -45,6 +45,9 @@ def due(before: float, now: float, n: int) -> int | None:
 def keep(state: State, run: Run, before: float) -> None:
     """Keep the model as it stands if a part of the budget ended since progress was `before`.
 
+    Not while the number of classes is to be found out: a model of that time has other codes than `model.json`
+    tells of later.
+
     Draws no random number and changes no weight, so that a run with snapshots ends like one without. Q's
     running statistics are those of the stage's beginning; what G makes does not depend on them.
 
@@ -52,7 +55,7 @@ def keep(state: State, run: Run, before: float) -> None:
         RunError: it cannot be written.
     """
     part = due(before, state.progress, state.config.snapshots)
-    if part is None or not state.fabric.is_global_zero:
+    if part is None or not state.number_is_known or not state.fabric.is_global_zero:
         return
     folder = run.path / "snapshots"
     try:

@@ -87,6 +87,11 @@ class State:
         budget = 60 * (self.config.minutes or 0.0) - self.paused
         return (self.seconds - self.paused) / budget if budget > 0 else 1.0
 
+    @property
+    def number_is_known(self) -> bool:
+        """Whether the model has as many codes as there are classes: given, or found out by now."""
+        return not isinstance(self.config.classes, str) or self.stage != "encode"
+
     def inference_model(self) -> ClassModel:
         """A copy of the model in eval mode; its generator is the average where one is kept."""
         model = copy.deepcopy(self.model).eval().requires_grad_(False)

@@ -26,7 +26,7 @@ def line(name, imbalance, seed, nmi, rmse, gone=(), **more):
         "machine": MACHINE, "budget": {"steps": 5, "minutes": None, "images": None}, "training_seconds": 60.0,
         "generated_nmi": nmi, "prior_rmse": rmse, "uniform_prior_rmse": 0.25, "classes_lost": list(gone),
         "recall": {"a": 0.9, "b": 0.9}, "rarest": {"recall": 0.9}, "classes": classes, "classes_sought": 2,
-        "curve": growth, **more,
+        "shares": {"prior": [0.5, 0.5]}, "curve": growth, **more,
     }  # fmt: skip
 
 
@@ -106,6 +106,11 @@ def test_the_plot_of_priors_has_a_panel_a_system_with_the_uniform_line():
     assert [round(float(y), 3) for y in one.lines[1].get_ydata()] == [0.5, 0.5]
     assert [len(points.get_offsets()) for points in one.collections] == [4, 4]  # with and without a code
     assert other.collections[0].get_offsets().tolist() == [[0.25, 0.5], [0.75, 0.5]]
+
+
+def test_the_uniform_line_is_of_the_number_that_was_found():
+    found = line("one", None, 0, 0.9, 0.01, classes_sought="auto")
+    assert plots.priors(by_system([found])).axes[0].lines[1].get_ydata()[0] == 0.5
 
 
 def test_plots_are_written_only_where_there_is_something_to_draw(tmp_path):

@@ -105,7 +105,7 @@ def priors(systems: Mapping[str, Sequence[Line]]) -> Figure | None:
 def _priors_of(axes: Axes, name: str, lines: Sequence[Line], limit: float) -> None:
     classes = [row for line in lines for row in line["classes"]]
     there, absent = ([row for row in classes if (row["code"] is None) == no] for no in (False, True))
-    uniform = 1 / lines[0]["classes_sought"]
+    uniform = 1 / len(lines[0]["shares"]["prior"])
     axes.plot([0, limit], [0, limit], color="0.35", linewidth=1, label="truth")
     axes.axhline(uniform, color="0.35", linewidth=1, linestyle="--", label="uniform")
     x, y = ([row[key] for row in there] for key in ("true_share", "prior"))
