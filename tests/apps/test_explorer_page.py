@@ -128,6 +128,35 @@ def test_images_are_paged_and_looked_at(page):
     playwright.expect(page.get_by_role("dialog")).to_be_hidden()
 
 
+def test_turning_faster_than_pages_come_ends_at_the_last(page):
+    page.locator(".mosaic").first.click()
+    see(page.get_by_text("Page 1 of "))
+    page.evaluate("for (let i = 0; i < 40; i++) document.querySelector('#next').click()")
+    next_page = page.get_by_role("button", name="Next page")
+    playwright.expect(next_page).to_be_disabled()
+    said = page.locator("#page").inner_text()
+    assert re.match(r"Page (\d+) of \1 ", said)
+    page.get_by_role("button", name="Previous page").click()
+    playwright.expect(next_page).to_be_enabled()
+
+
+@pytest.mark.parametrize("address", ["#main", "#/class/99", "#/class/x", "#/nowhere"])
+def test_an_address_that_leads_nowhere_shows_the_classes(page, address):
+    page.goto("about:blank")
+    page.goto("/" + address)
+    see(page.get_by_role("heading", name="Classes"))
+    see(page.locator(".card").first)
+
+
+def test_going_back_closes_what_is_open(page):
+    page.locator(".mosaic").first.click()
+    page.locator("#images button").first.click()
+    see(page.get_by_role("dialog"))
+    page.go_back()
+    playwright.expect(page.get_by_role("dialog")).to_be_hidden()
+    see(page.get_by_role("heading", name="Classes"))
+
+
 def test_images_are_made_mixed_and_steered(page):
     page.get_by_role("link", name="Make", exact=True).click()
     made = page.locator("#made img")

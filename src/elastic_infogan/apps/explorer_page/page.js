@@ -48,10 +48,15 @@ const views = { classes: showClasses, class: showClass, make: showMake, recognis
 let opened = false;
 
 async function route() {
-  if (location.hash === "#main") return;
-  const [name, code] = location.hash.slice(2).split("/");
-  const view = Object.hasOwn(views, name) ? name : "classes";
-  const title = await views[view](code === undefined || code === "" ? undefined : Number(code));
+  const address = location.hash;
+  if (opened && address === "#main") return;
+  const [name, given] = address.slice(2).split("/");
+  const code = given ? Number(given) : undefined;
+  const known = Object.hasOwn(views, name) && (code === undefined || Object.hasOwn(run.codes, code));
+  const view = known ? name : "classes";
+  const title = await views[view](code);
+  if (location.hash !== address) return; // somewhere else was asked for meanwhile
+  if ($("#detail").open) $("#detail").close();
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== view;
   for (const link of document.querySelectorAll("nav a:not(.button)")) {
     const here = link.getAttribute("href") === "#/" + (view === "class" ? "classes" : view);
@@ -69,6 +74,7 @@ function use(summary) {
   $("#run").textContent = run.run;
   const colour = run.channels === 1 ? "grey" : "colour";
   $("#facts").textContent = `${number.format(run.images)} images of ${run.source} · ${run.classes.length} classes · ${run.size}×${run.size} ${colour}`;
+  $("#answer").hidden = true; // it is by the names and merges of before
 }
 
 // --- classes ------------------------------------------------------------------------------------
@@ -132,6 +138,7 @@ async function rename(code, name) {
     const focused = document.activeElement;
     const card = field.closest(".card");
     $(".mosaic", card).setAttribute("aria-label", `Browse ${item.title}: ${number.format(item.count)} images`);
+    $("input[type=checkbox]", card).setAttribute("aria-label", `Choose ${item.title} for a merge`);
     field.value = item.name;
     $(":scope > p", card).textContent = numbers(item);
     focused?.focus();
@@ -150,10 +157,10 @@ async function merge() {
 
 // --- one class ----------------------------------------------------------------------------------
 
-const shown = { code: 0, order: "typical", page: 0, images: [] };
+const shown = { code: 0, order: "typical", page: 0, pages: 1, images: [] };
 
 async function showClass(code = 0) {
-  if (code !== shown.code) Object.assign(shown, { code, page: 0 });
+  Object.assign(shown, { code, page: 0 });
   await showImages();
   return showHeading();
 }
@@ -172,7 +179,7 @@ async function showImages() {
   const { code, order, page } = shown;
   const found = await ask(`api/classes/${code}/images?order=${order}&page=${page}`);
   if (code !== shown.code || order !== shown.order || page !== shown.page) return;
-  shown.images = found.images;
+  Object.assign(shown, { images: found.images, pages: found.pages });
   $("#images").replaceChildren(...found.images.map((image, place) => {
     const open = element("button", { type: "button", title: image.name },
       element("img", { src: image.source, alt: `Image ${image.name}` }));
@@ -184,9 +191,15 @@ async function showImages() {
     return element("li", {}, open);
   }));
   $("#page").textContent = found.total ? `Page ${page + 1} of ${number.format(found.pages)} · ${number.format(found.total)} images` : "No images";
-  $("#previous").disabled = page === 0;
-  $("#next").disabled = page + 1 >= found.pages;
+  setEnds($("#previous"), $("#next"), page === 0, page + 1 >= found.pages);
   for (const button of document.querySelectorAll("[data-order]")) button.setAttribute("aria-pressed", button.dataset.order === order);
+}
+
+function setEnds(back, on, atStart, atEnd) {
+  const held = document.activeElement; // a button that is disabled would lose the focus to the document
+  [back.disabled, on.disabled] = [atStart, atEnd];
+  if (held === back && atStart) on.focus();
+  if (held === on && atEnd) back.focus();
 }
 
 async function turn(change) {
@@ -201,10 +214,9 @@ function showDetail(place) {
   $("#detail-image").alt = `Image ${image.name}`;
   $("#detail-name").textContent = image.name;
   showLikely($("#detail-likely"), image.likely);
-  for (const [id, to] of [["earlier", place - 1], ["later", place + 1]]) {
-    $("#" + id).disabled = !shown.images[to];
-    $("#" + id).onclick = () => showDetail(to);
-  }
+  $("#earlier").onclick = () => showDetail(place - 1);
+  $("#later").onclick = () => showDetail(place + 1);
+  setEnds($("#earlier"), $("#later"), place === 0, place === shown.images.length - 1);
   if (!$("#detail").open) $("#detail").showModal();
 }
 
@@ -316,11 +328,12 @@ function listen() {
   addEventListener("hashchange", trying(route));
   $("#order").addEventListener("change", showClasses);
   $("#merge").addEventListener("click", trying(merge));
-  $("#clear").addEventListener("click", () => { chosen.clear(); showClasses(); });
+  $("#clear").addEventListener("click", () => { chosen.clear(); showClasses(); $("#classes-title").focus(); });
   $("#rename").addEventListener("submit", trying(async (event) => {
     event.preventDefault();
     await rename(shown.code, $("#class-name").value);
-    showHeading();
+    document.title = `${showHeading()} – ${run.run}`;
+    await showImages();
   }));
   $("#separate").addEventListener("click", trying(async () => {
     use(await ask(`api/merges/${shown.code}`, { method: "DELETE" }));
@@ -328,10 +341,11 @@ function listen() {
     location.hash = "#/classes";
   }));
   for (const button of document.querySelectorAll("[data-order]")) button.addEventListener("click", trying(() => turn({ order: button.dataset.order, page: 0 })));
-  $("#previous").addEventListener("click", trying(() => turn({ page: shown.page - 1 })));
-  $("#next").addEventListener("click", trying(() => turn({ page: shown.page + 1 })));
+  $("#previous").addEventListener("click", trying(() => turn({ page: Math.max(shown.page - 1, 0) })));
+  $("#next").addEventListener("click", trying(() => turn({ page: Math.min(shown.page + 1, shown.pages - 1) })));
   $("#close").addEventListener("click", () => $("#detail").close());
   $("#detail").addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own, such as going back
     ({ ArrowLeft: $("#earlier"), ArrowRight: $("#later") })[event.key]?.click();
   });
   $("#wish").addEventListener("submit", (event) => event.preventDefault());
