@@ -41,6 +41,19 @@ def test_a_rare_class_survives_beside_a_common_one_of_two_clumps(seed):
     )
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_odd_images_whose_neighbours_outvote_them_cost_no_class(seed):
+    """Nobody's neighbours, a pair joins nothing; votes give it away, and K classes are left all the same."""
+    features, labels = blobs([600, 300, 60], seed, spread=0.15)
+    odd = torch.nn.functional.normalize(-features.mean(0, keepdim=True), dim=1) + 0.01 * torch.eye(16)[:2]
+    noise = torch.randn(len(features) + 2, 4)
+    found = grouped(Looks(torch.cat([features, odd]), noise, noise), 3, seed=0)
+    for k in range(3):
+        counts = np.bincount(found.classes[:-2][labels == k], minlength=3)
+        assert counts.max() >= 0.9 * counts.sum()
+    assert len({int(np.bincount(found.classes[:-2][labels == k]).argmax()) for k in range(3)}) == 3
+
+
 def test_images_that_were_not_looked_at_are_told_by_those_like_them():
     features, labels = blobs([600, 300, 60], spread=0.15)
     looked, others = np.arange(0, 960, 2), np.arange(1, 960, 2)

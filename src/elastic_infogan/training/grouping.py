@@ -107,28 +107,43 @@ def grouped(looks: Looks, n_classes: int, seed: int) -> Grouped:
         n_classes: K.
         seed: of the small clusters.
     """
+    found = [_from_start(looks, n_classes, seed + start) for start in range(STARTS)]
+    nmi = agreement([classes for classes, _ in found])
+    classes, strokes_say = found[int(nmi.sum(axis=1).argmax())]
+    between_two = float(nmi[~np.eye(len(nmi), dtype=bool)].mean())
+    return Grouped(looks, classes, strokes_say, between_two)
+
+
+def _from_start(looks: Looks, n_classes: int, seed: int) -> tuple[NDArray[np.int64], bool]:
+    """Classes from one k-means start, after votes, and whether gradients had a say in them.
+
+    Votes may empty a group of a few odd images, whose code would be lost, and a class with it that was joined
+    to another for want of one. One group more is then asked for, until K hold images after the votes.
+    """
     features = looks.features.cpu().numpy()
     small = min(SMALL_CLUSTERS * n_classes, len(features))
-    found = []
-    for start in range(STARTS):
-        clusters = small_clusters(features, small, seed + start)
-        linked = reciprocal_links(looks.by_features, clusters, small)
-        classes = join(linked, n_classes=n_classes).classes[clusters]
-        if confirmed(looks.by_pixels, classes):
-            linked_too = links(looks.by_pixels, clusters, small)
-            classes = join(linked, linked_too, n_classes=n_classes).classes[clusters]
-        found.append(classes)
-    return _elected(looks, found)
+    clusters = small_clusters(features, small, seed)
+    tries = [_voted(looks, clusters, small, n_classes)]
+    for more in range(n_classes + 1, min(2 * n_classes, small) + 1):
+        if len(np.unique(tries[-1][0])) >= n_classes:
+            break
+        tries.append(_voted(looks, clusters, small, more))
+    classes, strokes_say = next((one for one in tries if len(np.unique(one[0])) == n_classes), tries[0])
+    return np.unique(classes, return_inverse=True)[1].astype(np.int64), strokes_say
 
 
-def _elected(looks: Looks, found: list[NDArray[np.int64]]) -> Grouped:
-    """The most agreed of the classes `found`, after votes among neighbours."""
-    nmi = agreement(found)
-    classes = found[int(nmi.sum(axis=1).argmax())]
+def _voted(
+    looks: Looks, clusters: NDArray[np.int64], small: int, n_groups: int
+) -> tuple[NDArray[np.int64], bool]:
+    """Small clusters joined into so many groups, after votes, and whether gradients voted too."""
+    linked = reciprocal_links(looks.by_features, clusters, small)
+    classes = join(linked, n_classes=n_groups).classes[clusters]
+    if confirmed(looks.by_pixels, classes):
+        linked_too = links(looks.by_pixels, clusters, small)
+        classes = join(linked, linked_too, n_classes=n_groups).classes[clusters]
     trusted = confirmed(looks.by_gradients, classes)
     alike = (looks.by_features, looks.by_gradients) if trusted else (looks.by_features,)
-    between_two = float(nmi[~np.eye(len(nmi), dtype=bool)].mean())
-    return Grouped(looks, voted(classes, *alike), trusted, between_two)
+    return voted(classes, *alike), trusted
 
 
 def confirmed(neighbours: Tensor, classes: NDArray[np.int64]) -> bool:
