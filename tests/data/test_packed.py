@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tracemalloc
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from elastic_infogan.data import packed
 from elastic_infogan.data.inspection import inspect
 from elastic_infogan.data.names import Names
 from elastic_infogan.data.packed import pack
+from elastic_infogan.data.partial import SET_ASIDE, Partial, Plan
 from elastic_infogan.data.sources import load
 from elastic_infogan.errors import DataError
 
@@ -59,6 +61,20 @@ def in_process(code: str, *arguments: object) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
     )
+
+
+def test_a_reason_cut_short_by_a_crash_is_dropped_and_the_next_is_whole(tmp_path):
+    plan = Plan(key="k", count=3, size=4, channels=1, squeeze=False)
+    (tmp_path / "partial").mkdir()
+    with closing(Partial(tmp_path / "partial", plan)) as partial:
+        partial.state[:] = SET_ASIDE
+        (tmp_path / "partial" / "state").write_bytes(partial.state.tobytes())
+    (tmp_path / "partial" / "reasons.jsonl").write_text('[0, "damaged"]\n[1, "dama')
+    with closing(Partial(tmp_path / "partial", plan)) as partial:
+        assert partial.reasons == {0: "damaged"}
+        partial.give_reasons({2: "empty"})
+    with closing(Partial(tmp_path / "partial", plan)) as partial:
+        assert partial.reasons == {0: "damaged", 2: "empty"}
 
 
 def test_a_store_is_a_source(many, tmp_path):

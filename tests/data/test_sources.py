@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import os
+import shutil
 import struct
 import time
 import zipfile
@@ -202,6 +203,27 @@ def test_a_damaged_entry_is_set_aside(tmp_path, classes):
     images = load(path)
     assert len(images) == 4
     assert "damaged in the archive" in images.set_aside[0].reason
+
+
+def test_a_damaged_entry_of_another_compression_is_set_aside(tmp_path, classes):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w", zipfile.ZIP_LZMA) as archive:
+        for file in sorted(classes.rglob("*.png")):
+            archive.write(file, file.relative_to(classes))
+        first = archive.infolist()[0]
+    data = bytearray((tmp_path / "set.zip").read_bytes())
+    inside = first.header_offset + 30 + len(first.filename) + 12
+    data[inside : inside + 31] = b"\xff" * 31
+    (tmp_path / "set.zip").write_bytes(bytes(data))
+    images = load(tmp_path / "set.zip")
+    assert len(images) == 4
+    assert "damaged in the archive" in images.set_aside[0].reason
+
+
+def test_one_folder_around_all_pictures_is_no_class(tmp_path, classes):
+    (tmp_path / "all" / "around").mkdir(parents=True)
+    for place, file in enumerate(sorted(classes.rglob("*.png"))):
+        shutil.copy(file, tmp_path / "all" / "around" / f"{place}.png")
+    assert load(zipped(tmp_path / "all", tmp_path / "set.zip")).labels is None
 
 
 @pytest.mark.parametrize(

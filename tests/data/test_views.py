@@ -58,6 +58,13 @@ def test_affine_maps_without_ranges_are_the_identity_and_rotations_keep_the_cent
     torch.testing.assert_close(moved, centre.expand(5, 3))
 
 
+def test_a_shear_is_an_angle():
+    """Verticals lean by at most so much, and by nearly so much where many are drawn."""
+    zeros = {"rotate": 0.0, "zoom": 0.0, "translate": 0.0, "shear": 45.0, "stretch": 0.0}
+    lean = affine_matrices(4000, 28, torch.device("cpu"), **zeros)[:, 0, 1].abs().max()
+    assert 0.98 < lean <= 1.0 + 1e-5
+
+
 @pytest.mark.parametrize(("change", "low", "high"), [({"rotate": 45.0}, 1, 1), ({"zoom": 0.2}, 0.64, 1.44)])
 def test_the_area_changes_by_zoom_alone(change, low, high):
     area = torch.linalg.det(still(**change)[:, :2, :2])

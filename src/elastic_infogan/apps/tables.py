@@ -35,7 +35,7 @@ def counts_table(names: Sequence[str], counts: Sequence[int]) -> None:
     table = _table("class", "images", "share")
     total = max(sum(counts), 1)
     for name, count in zip(names, counts, strict=True):
-        table.add_row(name, f"{count:,}", _share(count / total))
+        table.add_row(terminal.printable(name), f"{count:,}", _share(count / total))
     terminal.out.print(table)
 
 
@@ -47,7 +47,7 @@ def _table(first: str, *numbers: str) -> Table:
 
 
 def _name(value: object) -> str:
-    return "none" if value is None else str(value)
+    return "none" if value is None else terminal.printable(str(value))
 
 
 def _share(value: float | None) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "note",
     "notes",
     "out",
+    "printable",
     "report_set_aside",
     "say",
     "show",
@@ -48,12 +49,12 @@ notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 def say(text: str) -> None:
     """A line of the answer, on standard output."""
-    out.print(_printable(text))
+    out.print(printable(text))
 
 
 def note(text: str) -> None:
     """A line about the work, on standard error, so that the answer can be piped."""
-    notes.print(_printable(text))
+    notes.print(printable(text))
 
 
 def show(table: RenderableType) -> None:
@@ -149,10 +150,10 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Text whose file names cannot steer the terminal and need not be valid Unicode.
 
-    >>> _printable("caf\\udce9 \\x1b[2J")
+    >>> printable("caf\\udce9 \\x1b[2J")
     'caf\\\\udce9 \\\\x1b[2J'
     """
     lines = text.split("\n")

@@ -35,19 +35,23 @@ def from_values(values: NDArray[Any], count: int, where: str) -> Labels:
 
 
 def from_folders(names: Iterable[str]) -> Labels | None:
-    """Classes from the folder of each path; None where a picture lies in no folder.
+    """Classes from the folder of each path; None where a picture lies in no folder, or all lie in one.
 
     Folders that all the pictures share are passed over (`pets/cat/1.png`, `pets/dog/1.png`: cat and
     dog), as long as each picture still lies in one. `names` is gone through twice.
 
     >>> from_folders(["cat/1.png", "dog/1.png", "dog/old/2.png"])[0].tolist()
     [0, 1, 1]
+    >>> from_folders(["pictures/1.png", "pictures/2.png"]) is None  # as in most zips
+    True
     """
     depth = _shared_depth(names)
     if depth is None:
         return None
     found: dict[str, int] = {}
     order = np.fromiter((found.setdefault(name.split("/")[depth], len(found)) for name in names), np.int64)
+    if len(found) < 2:
+        return None
     classes = sorted(found)
     rank = np.empty(len(classes), np.int64)
     rank[[found[name] for name in classes]] = np.arange(len(classes))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -184,6 +186,13 @@ def _zip_candidates(archive: zipfile.ZipFile, aside: Aside) -> Iterator[zipfile.
             yield entry
 
 
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError,
+    RuntimeError, ValueError,
+)  # fmt: skip
+"""what reading a damaged or unusual entry of a zip raises"""
+
+
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
     if entry.file_size > _MOST_BYTES:
         size = f"{entry.file_size / 2**20:,.0f} MB"
@@ -192,7 +201,7 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
         raise UnusableError("encrypted")
     try:
         return io.BytesIO(archive.read(entry))
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise UnusableError(f"damaged in the archive: {error}") from error
 
 

@@ -95,8 +95,11 @@ class Partial:
 
     def _read_reasons(self) -> dict[int, str]:
         path = self.folder / "reasons.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        whole = (json.loads(line) for line in lines if line.endswith("\n"))
+        written = path.read_bytes() if path.exists() else b""
+        end = written.rfind(b"\n") + 1
+        if end < len(written):  # cut short by a crash; the next reason begins a line of its own
+            os.truncate(path, end)
+        whole = map(json.loads, written[:end].splitlines())
         return {int(index): str(reason) for index, reason in whole if self.state[index] == SET_ASIDE}
 
     def write(self, first: int, pixels: NDArray[np.uint8], states: NDArray[np.uint8]) -> None:

@@ -65,7 +65,7 @@ def affine_matrices(
         torch.full((n, 2), (size - 1) / 2, device=device),
         torch.stack([scale * ratio, scale / ratio], 1),
         _uniform(n, rotate, device),
-        torch.tan(_uniform(n, math.radians(shear), device)),
+        _uniform(n, math.radians(shear), device),
         torch.zeros(n, device=device),
     )
 

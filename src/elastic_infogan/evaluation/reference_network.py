@@ -119,7 +119,7 @@ def train_reference(
             _step(network, optimiser, pixels.to(device), targets.to(device))
             schedule.step()
             progress(done / len(batches))
-    return network, _accuracy(network.eval(), images.images[held_out], labels[held_out])
+    return network, _accuracy(network.eval(), images.images, held_out, labels[held_out])
 
 
 def _step(
@@ -140,11 +140,18 @@ def in_batches(function: Callable[[Tensor], Tensor], images: Tensor, device: tor
     return torch.cat(rows)
 
 
-def _accuracy(network: ReferenceNetwork, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
+def _accuracy(
+    network: ReferenceNetwork,
+    images: NDArray[np.uint8],
+    indices: NDArray[np.int64],
+    labels: NDArray[np.int64],
+) -> float:
+    """Share right of the images at `indices` (n,), of which `labels` (n,); never all of them in memory."""
     if not len(labels):
         return math.nan
-    logits = in_batches(network, torch.from_numpy(images), network.mean.device)
-    return float((logits.argmax(1).numpy() == labels).mean())
+    parts = np.array_split(indices, math.ceil(len(indices) / READ_AT_ONCE))
+    logits = [in_batches(network, torch.from_numpy(images[part]), network.mean.device) for part in parts]
+    return float((torch.cat(logits).argmax(1).numpy() == labels).mean())
 
 
 def _split(labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

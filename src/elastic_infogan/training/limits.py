@@ -55,6 +55,8 @@ LIMITS: Mapping[str, Limit] = {
     "variational.growth": _FRACTION,
     "channels": Limit(1, 3),
     "views.crop": Limit(0, 0.95),
+    "views.shear": Limit(0, 80),
+    "views.corners": Limit(0, 0.4),  # where opposite corners meet, the map turns over
     "views.colour": _FRACTION,
     **dict.fromkeys(("optimiser.beta1", "optimiser.q_beta1", "optimiser.beta2"), _DECAY),
 }
