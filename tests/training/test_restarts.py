@@ -89,6 +89,6 @@ def test_recipes_without_an_encoder_to_restart_refuse(small, digits):
 
 def test_a_budget_so_large_that_encoders_are_trained_again_forgets_the_first(small, trained, few):
     run = trained(small(restarts=2), images=few)
-    longer = Run.create(run.path, replace(run.config, steps=240))
+    longer = Run.create(run.path, replace(run.config, steps=150))
     train(longer.config, few, longer)
     assert len(longer.restarts()["agreement"]) == 2
