@@ -32,6 +32,10 @@ HEAD_NORM = 10.0
 SMALL_CLUSTERS = 10
 """Clusters for each class before joining."""
 
+SPARE = 5
+"""Groups more than classes that are asked for at most; two were the most that ten small clusters a class needed
+(docs/experiments.md), and each costs half a second at 26 classes."""
+
 FREEDOM = 10.0
 """Inverse strength of the regression's penalty; from 1 to 100 nothing changes (docs/experiments.md)."""
 
@@ -124,7 +128,7 @@ def _from_start(looks: Looks, n_classes: int, seed: int) -> tuple[NDArray[np.int
     small = min(SMALL_CLUSTERS * n_classes, len(features))
     clusters = small_clusters(features, small, seed)
     tries = [_voted(looks, clusters, small, n_classes)]
-    for more in range(n_classes + 1, min(2 * n_classes, small) + 1):
+    for more in range(n_classes + 1, min(n_classes + SPARE, small) + 1):
         if len(np.unique(tries[-1][0])) >= n_classes:
             break
         tries.append(_voted(looks, clusters, small, more))
