@@ -33,7 +33,7 @@ SMALL_CLUSTERS = 10
 """Clusters for each class before joining."""
 
 SPARE = 5
-"""Groups more than classes that are asked for at most; two were the most that ten small clusters a class needed
+"""Groups more than classes that are asked for at most; two were the most that were needed
 (docs/experiments.md), and each costs half a second at 26 classes."""
 
 FREEDOM = 10.0
