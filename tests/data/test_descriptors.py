@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from elastic_infogan.data.descriptors import CELLS, ORIENTATIONS, coarse_pixels, oriented_gradients
+from elastic_infogan.data.descriptors import CELLS, ORIENTATIONS, coarse_pixels, oriented_gradients, upright
 
 
 def bar(horizontal, place=14, thickness=3, value=255, size=28):
@@ -47,3 +47,28 @@ def test_a_line_through_a_shape_changes_coarse_pixels_little():
     assert cosine(coarse_pixels(shape), coarse_pixels(crossed)) > cosine(
         coarse_pixels(shape), coarse_pixels(other)
     )
+
+
+def slanted(by, size=64, across=20, down=18, high=24):
+    image = torch.zeros(1, 1, size, size, dtype=torch.uint8)
+    for y in range(high):
+        start = across + round(by * (high - y))
+        image[..., down + y, start : start + 5] = 255
+    image[..., down + high - 4 : down + high, across : across + 18] = 255
+    return image
+
+
+@pytest.mark.parametrize("negative", [False, True])
+def test_upright_copies_do_not_tell_slant_place_size_and_polarity(negative):
+    plain = upright(slanted(0)).float()
+    other = slanted(0.3, across=8, down=6, high=36)
+    other = upright(other ^ 255 if negative else other).float()
+    assert plain.shape == (1, 1, 28, 28)
+    assert cosine(plain, other) > 0.85 > cosine(slanted(0).float(), slanted(0.3, 64, 8, 6, 36).float())
+    assert plain.flip(3).flatten() @ other.flatten() < plain.flatten() @ other.flatten()
+
+
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (64, 3), (128, 3)])
+def test_images_of_one_tone_and_of_any_size_can_be_set_upright(size, channels):
+    images = torch.full((2, channels, size, size), 7, dtype=torch.uint8)
+    assert (upright(images) == 0).all()

@@ -124,9 +124,31 @@ def test_a_crop_shows_a_square_inside_the_image():
 def test_thickness_reaches_farther_in_larger_images():
     dot = torch.zeros(64, 1, 64, 64, dtype=torch.uint8)
     dot[:, :, 32, 32] = 255
-    reached = vary_thickness(dot, **draw_thickness(64, dot.device, 1.0)).amax(0)[0] > 0
+    reached = IdentityViews(thickness=1.0)(dot).amax(0)[0] > -0.99
     assert reached.nonzero().amin(0).tolist() == [30, 30]
     assert reached.nonzero().amax(0).tolist() == [34, 34]
+
+
+@pytest.mark.parametrize("negative", [False, True])
+def test_an_opening_takes_thin_lines_away_and_leaves_thick_ones(negative):
+    torch.manual_seed(0)
+    image = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    image[..., 4:24, 4] = image[..., 4:24, 12:21] = 255  # a hairline and a bar
+    shown = image ^ 255 if negative else image
+    thin = torch.full((1, 1, 1, 1), int(not negative), dtype=torch.uint8)
+    back, reach = torch.ones(1, 1, 1, 1, dtype=torch.bool), torch.full((1, 1, 1, 1), 2, dtype=torch.uint8)
+    opened = vary_thickness(shown, torch.ones(1, 1, 1, 1), thin, reach, back, farthest=3)
+    image[..., 4] = 0
+    torch.testing.assert_close(opened, (image ^ 255 if negative else image).float())
+
+
+def test_strokes_open_as_far_as_asked_and_not_all_alike():
+    torch.manual_seed(0)
+    drawn = draw_thickness(500, torch.device("cpu"), 1.0, opened=3)
+    assert drawn["reach"].unique().tolist() == [1, 2, 3]
+    assert drawn["back"].float().mean() == pytest.approx(0.5, abs=0.1)
+    views = IdentityViews(thickness=1.0, opening=0.1).draw(4, pictures())
+    assert int(views["reach"].max()) <= 3
 
 
 def test_deformations_have_the_asked_spread_at_control_points_and_are_smooth_between():

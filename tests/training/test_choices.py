@@ -47,7 +47,7 @@ def test_no_batch_is_larger_than_the_set():
 
 def test_the_published_recipe_keeps_its_views_and_networks():
     chosen = choose(PAPER, noise(size=64))
-    assert (chosen.networks, chosen.batch) == (replace(PAPER.networks, encoder_width=8), 64)
+    assert (chosen.networks, chosen.batch) == (replace(PAPER.networks, encoder_width=16), 64)
     published = {name: value for name, value in flatten(PAPER.views).items() if value is not None}
     assert published.items() <= flatten(chosen.views).items()
     assert not any([chosen.views.crop, chosen.views.hue, chosen.views.greyscale])

@@ -20,7 +20,7 @@ def blobs(counts, seed=0, spread=0.15, features=16):
 def looks(features, pixels=None):
     """What blobs are compared by; pixels that are not given are noise, which has no say."""
     noise = torch.randn(len(features), 6, generator=torch.Generator().manual_seed(1))
-    return Looks(features, noise if pixels is None else pixels, noise)
+    return Looks(features, noise, (noise if pixels is None else pixels,))
 
 
 @pytest.mark.parametrize("counts", [(400, 400, 400), (700, 250, 120, 60, 40)])

@@ -29,7 +29,7 @@ def blobs(counts, seed=0, spread=0.25, features=16):
 def test_a_rare_class_survives_beside_a_common_one_of_two_clumps(seed):
     features, labels = blobs([1500, 400, 300, 40], seed, spread=0.2)
     noise = torch.randn(len(features), 4)  # which has no say
-    found = grouped(Looks(features, noise, noise), 4, seed=0)
+    found = grouped(Looks(features, noise, (noise,)), 4, seed=0)
     assert not found.strokes_say
     posterior = regressed(features.double().numpy(), found.classes, 4)
     classes = (features @ posterior.weight.t() + posterior.bias).argmax(1).numpy()
@@ -47,7 +47,7 @@ def test_odd_images_whose_neighbours_outvote_them_cost_no_class(seed):
     features, labels = blobs([600, 300, 60], seed, spread=0.15)
     odd = torch.nn.functional.normalize(-features.mean(0, keepdim=True), dim=1) + 0.01 * torch.eye(16)[:2]
     noise = torch.randn(len(features) + 2, 4)
-    found = grouped(Looks(torch.cat([features, odd]), noise, noise), 3, seed=0)
+    found = grouped(Looks(torch.cat([features, odd]), noise, (noise,)), 3, seed=0)
     for k in range(3):
         counts = np.bincount(found.classes[:-2][labels == k], minlength=3)
         assert counts.max() >= 0.9 * counts.sum()
@@ -57,9 +57,9 @@ def test_odd_images_whose_neighbours_outvote_them_cost_no_class(seed):
 def test_images_that_were_not_looked_at_are_told_by_those_like_them():
     features, labels = blobs([600, 300, 60], spread=0.15)
     looked, others = np.arange(0, 960, 2), np.arange(1, 960, 2)
-    found = grouped(Looks(*[features[looked]] * 3), 3, seed=0)
+    found = grouped(Looks(features[looked], features[looked], (features[looked],)), 3, seed=0)
     assert found.strokes_say
-    told = found.tell(Looks(*[features[others]] * 3))
+    told = found.tell(Looks(features[others], features[others], (features[others],)))
     for k in range(3):
         assert set(told[labels[others] == k]) == set(found.classes[labels[looked] == k])
         assert len(set(told[labels[others] == k])) == 1

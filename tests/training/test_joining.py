@@ -49,13 +49,6 @@ def test_two_small_groups_join_their_own_rather_than_each_other():
     assert join(linked, n_classes=2).classes.tolist() == [0, 0, 1, 1]
 
 
-def test_halves_of_a_very_common_class_join_before_a_rare_class_does():
-    # 0 and 1: halves of a class; 2: sixty times as rare as either, of whose links a larger part lead to 0.
-    linked = np.array([[58_500, 1_500, 40], [1_500, 58_500, 0], [40, 0, 960]], float)
-    assert linked[2, 0] / linked[2].sum() > linked[1, 0] / linked[1].sum()
-    assert join(linked, n_classes=2).classes.tolist() == [0, 0, 1]
-
-
 def test_what_features_hold_apart_is_joined_by_links_of_another_kind():
     """0 and 1: a variant that features see as a kind of its own; 2 and 3: kinds that are a little alike."""
     features = np.array([[90, 0, 1, 0], [0, 90, 1, 0], [1, 1, 90, 9], [0, 0, 9, 90]], float)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["coarse_pixels", "oriented_gradients"]
+__all__ = ["coarse_pixels", "oriented_gradients", "upright"]
 
 COARSE = 14
 """Side in pixels of coarse copies."""
@@ -16,8 +16,17 @@ COARSE = 14
 CELLS, ORIENTATIONS = 7, 6
 """Cells along a side, and directions without a sign, that gradients are counted in."""
 
-LARGEST = 32
-"""Side in pixels of the copies that gradients are taken of, at most."""
+SIDE = 28
+"""Side in pixels of the copies that gradients are taken of."""
+
+LARGEST = 64
+"""Side in pixels of the copies that are looked at to set drawings upright, at most."""
+
+MARGIN = 1.15
+"""Side of an upright copy over what the drawing fills of it."""
+
+STEEPEST = 0.6
+"""Slant that is undone at most, in pixels across for each down."""
 
 
 def coarse_pixels(images: Tensor) -> Tensor:
@@ -32,21 +41,82 @@ def coarse_pixels(images: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(images.float(), min(COARSE, images.shape[-1])).flatten(1)
 
 
+def upright(images: Tensor) -> Tensor:
+    """Copies of drawings `(N, C, H, W)`, grey, that fill their frame and do not slant, uint8 `(N, 1, S, S)`.
+
+    The slant is that of the second moments (LeCun et al. 1998, section III.A); the frame is where pixels
+    differ from the border's tone by at least half of what they do at most, with half of its departure from
+    a square undone. S is `SIDE`; the ground is 0, and so is all of an image of one tone.
+    """
+    ink = _ink(_grey(images))
+    size = ink.shape[-1]
+    place = torch.arange(size, device=ink.device, dtype=ink.dtype)
+    slant, middle = _slant(ink, place)
+    drawn = ink >= ink.amax((1, 2), keepdim=True) / 2
+    down = place[None, :, None].expand_as(ink)
+    across = place[None, None, :] - slant[:, None, None] * (down - middle[:, None, None])
+    (top, bottom), (left, right) = _extent(down, drawn), _extent(across, drawn)
+    high, wide = bottom - top + 1, right - left + 1
+    longer = torch.maximum(high, wide)
+    zoom_down, zoom_across = ((side * longer).sqrt() * MARGIN / size for side in (high, wide))
+    # From places in the copy to places in the image, both from -1 to 1: frame first, then the slant back.
+    centre_down, centre_across = (
+        (first + last + 1) / size - 1 for first, last in ((top, bottom), (left, right))
+    )
+    lean = centre_down - ((2 * middle + 1) / size - 1)
+    rows = [zoom_across, slant * zoom_down, centre_across + slant * lean]
+    maps = torch.stack([*rows, torch.zeros_like(slant), zoom_down, centre_down], 1).view(-1, 2, 3)
+    grid = F.affine_grid(maps, [len(ink), 1, SIDE, SIDE], align_corners=False)
+    return F.grid_sample(ink[:, None], grid, align_corners=False).round_().to(torch.uint8)
+
+
+def _grey(images: Tensor) -> Tensor:
+    """Grey copies `(N, 1, S, S)` of `SIDE` to `LARGEST` pixels, 0 ... 255."""
+    grey = images.float().mean(1, keepdim=True)
+    size = grey.shape[-1]
+    if size > LARGEST:
+        return F.adaptive_avg_pool2d(grey, LARGEST)
+    return grey if size >= SIDE else F.interpolate(grey, size=SIDE, mode="bilinear")
+
+
+def _ink(grey: Tensor) -> Tensor:
+    """How far each pixel is from the tone of the frame, `(N, S, S)`."""
+    grey = grey[:, 0]
+    frame = torch.cat([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], dim=1).median(dim=1).values
+    return (grey - frame[:, None, None]).abs_()
+
+
+def _slant(ink: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels across for each down along which the ink leans, and the row of its middle, `(N,)` each."""
+    mass = ink.sum((1, 2)).clamp(min=1e-6)
+    by_row, by_column = ink.sum(2), ink.sum(1)
+    middle, centre = by_row @ place / mass, by_column @ place / mass
+    down, across = place - middle[:, None], place - centre[:, None]
+    spread = (by_row * down.square()).sum(1)
+    both = torch.einsum("nyx,ny,nx->n", ink, down, across)
+    return (both / spread.clamp(min=1e-6)).clamp(-STEEPEST, STEEPEST), middle
+
+
+def _extent(places: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    """The first and the last of the `places` (N, S, S) that are `drawn`, `(N,)` each."""
+    first = places.masked_fill(~drawn, math.inf).amin((1, 2))
+    return first, places.masked_fill(~drawn, -math.inf).amax((1, 2))
+
+
 def oriented_gradients(images: Tensor) -> Tensor:
     """Histograms of oriented gradients of uint8 images `(N, C, H, W)`, `(N, CELLS^2 ORIENTATIONS)`.
 
-    Dalal and Triggs (CVPR 2005), of the grey image and without blocks: how much of an edge of each direction
-    each cell holds. Square roots, so that their cosine is that of Hellinger's distance (Arandjelovic and
-    Zisserman, CVPR 2012). Which way strokes run hardly changes with thickness and contrast.
+    Dalal and Triggs (CVPR 2005), of grey copies of `SIDE` pixels and without blocks: how much of an edge of
+    each direction each cell holds. Square roots, so that their cosine is that of Hellinger's distance
+    (Arandjelovic and Zisserman, CVPR 2012). Which way strokes run hardly changes with thickness and contrast.
 
     Example:
         >>> oriented_gradients(torch.zeros(2, 3, 28, 28, dtype=torch.uint8)).shape
         torch.Size([2, 294])
     """
-    grey = images.float().mean(1, keepdim=True) / 255
-    if grey.shape[-1] > LARGEST:
-        grey = F.adaptive_avg_pool2d(grey, LARGEST)
-    size = grey.shape[-1]
+    grey = _grey(images) / 255
+    if grey.shape[-1] > SIDE:
+        grey = F.adaptive_avg_pool2d(grey, SIDE)
     # Everything linear in as few passes as can be: smoothed derivatives along every direction at once, and
     # sums over smoothed cells as matrix products.
     along = F.conv2d(F.pad(grey, (2, 2, 2, 2), mode="replicate"), _derivatives(images.device))
@@ -54,8 +124,8 @@ def oriented_gradients(images: Tensor) -> Tensor:
     # 1 along an edge's own direction, 0 at the next one: each edge is shared between the two nearest.
     sharpest = math.cos(math.pi / ORIENTATIONS)
     edges = (along[:, 2:].abs_() - sharpest * strength).clamp_(min=0).div_(1 - sharpest)
-    each = torch.eye(size, device=images.device)[None]
-    cells = F.adaptive_avg_pool1d(F.avg_pool1d(each, 3, 1, 1), min(CELLS, size))[0]
+    each = torch.eye(SIDE, device=images.device)[None]
+    cells = F.adaptive_avg_pool1d(F.avg_pool1d(each, 3, 1, 1), CELLS)[0]
     return (cells.t() @ edges @ cells).flatten(1).clamp(min=0).sqrt()
 
 

@@ -10,7 +10,7 @@ from scipy.ndimage import minimum_filter
 
 __all__ = ["Kind", "Sort", "plain_frame", "recognise", "solid"]
 
-Sort = Literal["digits", "objects", "natural"]
+Sort = Literal["digits", "letters", "objects", "natural"]
 
 _SAMPLE = 512
 """images looked at, evenly spaced"""
@@ -19,6 +19,10 @@ _TOLERANCE = 16
 _PLAIN, _SOLID = 0.6, 0.5
 """measured: frame as one tone in 0.77–1.00 of its length in digits, letters, clothes and emoji, 0.19–0.37 in
 photographs; pictures with a solid spot 0.03–0.15 of digits and letters, 0.70 of clothes and emoji"""
+
+
+_SERIFS_SHOW = 32
+"""pixels above which how strokes end is a matter of style that views have to vary"""
 
 
 class Kind(NamedTuple):
@@ -32,7 +36,8 @@ def recognise(images: NDArray[np.uint8]) -> Kind:
     """The sort of the images `(N, H, W, C)`.
 
     Where the frame of most images has many tones they are photographs, `natural`. On a plain background,
-    grey images without solid spots are strokes, `digits`; all others are `objects`. Faces are not told apart.
+    grey images without solid spots are strokes, `digits` or, above 32 pixels, `letters`; all others are
+    `objects`. Faces are not told apart.
     """
     sample = np.asarray(images[np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(np.int64))])
     if plain_frame(sample) < _PLAIN:
@@ -40,6 +45,8 @@ def recognise(images: NDArray[np.uint8]) -> Kind:
     if images.shape[3] == 3:
         return Kind("objects", "in colour on a plain background")
     if solid(sample) < _SOLID:
+        if images.shape[1] > _SERIFS_SHOW:
+            return Kind("letters", "thin grey strokes on a plain background, large enough to show serifs")
         return Kind("digits", "thin grey strokes on a plain background")
     return Kind("objects", "solid grey shapes on a plain background")
 

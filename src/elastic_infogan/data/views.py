@@ -145,32 +145,61 @@ def _dilate(images: Tensor) -> Tensor:
     return high
 
 
-def draw_thickness(n: int, device: torch.device, strength: float) -> dict[str, Tensor]:
-    """What `vary_thickness` needs for `n` images; `strength` is the largest weight of the filtered one."""
-    amount = torch.empty(n, 1, 1, 1, device=device).uniform_(0, strength)
-    thin = torch.randint(0, 2, (n, 1, 1, 1), device=device, dtype=torch.uint8)
-    return {"amount": amount, "thin": thin}
+def draw_thickness(n: int, device: torch.device, strength: float, opened: int = 0) -> dict[str, Tensor]:
+    """What `vary_thickness` needs for `n` images.
+
+    Arguments:
+        strength: the largest weight of the filtered one.
+        opened: farthest reach in pixels where it differs between images and half of them are opened or
+            closed; 0 leaves both out.
+    """
+    drawn = {
+        "amount": torch.empty(n, 1, 1, 1, device=device).uniform_(0, strength),
+        "thin": torch.randint(0, 2, (n, 1, 1, 1), device=device, dtype=torch.uint8),
+    }
+    if opened:
+        drawn["reach"] = torch.randint(1, opened + 1, (n, 1, 1, 1), device=device, dtype=torch.uint8)
+        drawn["back"] = torch.randint(0, 2, (n, 1, 1, 1), device=device, dtype=torch.bool)
+    return drawn
 
 
-def vary_thickness(images: Tensor, amount: Tensor, thin: Tensor) -> Tensor:
+def vary_thickness(
+    images: Tensor,
+    amount: Tensor,
+    thin: Tensor,
+    reach: Tensor | None = None,
+    back: Tensor | None = None,
+    *,
+    farthest: int = 1,
+) -> Tensor:
     """Blend each image with its local maximum or minimum, so that stroke width is no longer the same.
-
-    The neighbourhood is 3x3 pixels up to a side of 55, and grows by two for every further 28.
 
     Arguments:
         images: uint8 `(N, C, H, W)`.
         amount: weight of the filtered image, 0 ... 1, `(N, 1, 1, 1)`.
         thin: 1 for the minimum, 0 for the maximum, uint8 `(N, 1, 1, 1)`.
+        reach: how far the neighbourhood goes, in pixels, uint8 `(N, 1, 1, 1)`; None: `farthest`.
+        back: where the other filter follows, bool `(N, 1, 1, 1)`: an opening, which takes away what is
+            thinner than the neighbourhood, serifs say, or a closing, which fills such gaps.
+        farthest: the largest reach; a number, since to ask a tensor would wait for its device.
 
     Returns:
         float32 `(N, C, H, W)` in 0 ... 255.
     """
     # A negative is the image whose maximum is the minimum: one filter serves both directions.
     flip = thin * 255
-    filtered = images ^ flip
-    for _ in range(max(1, images.shape[-1] // 28)):
-        filtered = _dilate(filtered)
+    filtered = _spread(images ^ flip, farthest, reach)
+    if back is not None:
+        filtered = torch.where(back, _spread(filtered ^ 255, farthest, reach) ^ 255, filtered)
     return torch.lerp(images.float(), (filtered ^ flip).float(), amount)
+
+
+def _spread(images: Tensor, farthest: int, reach: Tensor | None) -> Tensor:
+    """Local maxima as far as `reach`, see `vary_thickness`."""
+    for step in range(1, farthest + 1):
+        wider = _dilate(images)
+        images = wider if reach is None else torch.where(reach >= step, wider, images)
+    return images
 
 
 class IdentityViews:
@@ -182,6 +211,7 @@ class IdentityViews:
         translate, corners: fraction of the image; `corners` moves each corner by itself (perspective).
         deform: spread of smooth displacements as a fraction of the image, see `deformations`.
         thickness: largest blend with the local maximum or minimum, see `vary_thickness`.
+        opening: half of these are openings or closings, as far as this fraction of the image.
         crop: largest fraction of the area cut away by a random resized crop.
         mirror: exchange left and right at random.
         colour: largest relative change of brightness, contrast and (three channels) saturation.
@@ -200,6 +230,7 @@ class IdentityViews:
         corners: float = 0.0,
         deform: float = 0.0,
         thickness: float = 0.0,
+        opening: float = 0.0,
         crop: float = 0.0,
         mirror: bool = False,
         colour: float = 0.0,
@@ -213,9 +244,8 @@ class IdentityViews:
             "shear": shear,
             "stretch": stretch,
         }
-        self.corners, self.deform, self.thickness, self.crop, self.mirror = (
-            corners, deform, thickness, crop, mirror,
-        )  # fmt: skip
+        self.corners, self.deform, self.crop, self.mirror = corners, deform, crop, mirror
+        self.thickness, self.opening = thickness, opening
         self.colours = {"colour": colour, "hue": hue, "greyscale": greyscale}
 
     @torch.no_grad()
@@ -226,7 +256,7 @@ class IdentityViews:
             drawn: N rows of what `draw` gave; drawn here when left out.
         """
         rows = self.draw(len(images), images) if drawn is None else drawn
-        views = vary_thickness(images, rows["amount"], rows["thin"]) if self.thickness else images.float()
+        views = self._strokes(images, rows) if self.thickness else images.float()
         bent = deformations(rows["control"], images.shape[-1]) if self.deform else None
         views = warp(views.div_(127.5).sub_(1.0), rows["maps"], bent)
         if not any(self.colours.values()):
@@ -236,7 +266,9 @@ class IdentityViews:
     def draw(self, n: int, images: Tensor) -> dict[str, Tensor]:
         """The random numbers behind `n` views of images like `images` (N, C, H, W), a row for each view."""
         _, channels, _, size = images.shape
-        rows = draw_thickness(n, images.device, self.thickness) if self.thickness else {}
+        rows = {}
+        if self.thickness:
+            rows = draw_thickness(n, images.device, self.thickness, round(self.opening * size))
         if self.deform:
             spread = self.deform * size
             rows["control"] = torch.randn(n * 2, CONTROL**2, device=images.device).mul_(spread).view(n, 2, -1)
@@ -244,6 +276,13 @@ class IdentityViews:
         if any(self.colours.values()):
             rows |= draw_colours(n, channels, images.device, **self.colours)
         return rows
+
+    def _strokes(self, images: Tensor, rows: Mapping[str, Tensor]) -> Tensor:
+        """Images whose strokes are wider or narrower, opened or closed."""
+        size = images.shape[-1]
+        drawn = {name: rows[name] for name in ("amount", "thin", "reach", "back") if name in rows}
+        # Without openings one pixel up to a side of 55, and one more for every further 28.
+        return vary_thickness(images, **drawn, farthest=round(self.opening * size) or max(1, size // 28))
 
     def _maps(self, n: int, size: int, device: torch.device) -> Tensor:
         """From places in the views to places in the images, `(n, 3, 3)`: everything that moves pixels."""

@@ -15,9 +15,10 @@ from elastic_infogan.training.run import with_budget
 
 __all__ = ["BATCH", "ENCODE_BATCH", "choose"]
 
-WIDTHS = {32: (32, 32, 16), 64: (16, 16, 8), 128: (8, 8, 8)}
+WIDTHS = {32: (32, 32, 16), 64: (16, 16, 16), 128: (8, 8, 8)}
 """channels of G's last, D's first and the encoder's first layer for images up to so many pixels; each halving
-doubles them, so that the smallest feature maps keep at least 128"""
+doubles them, so that the smallest feature maps keep at least 128. The encoder
+sees images of more than 32 pixels at half their side"""
 
 BATCH, ENCODE_BATCH = 64, 128
 """images in a step of the game, and in one before it"""

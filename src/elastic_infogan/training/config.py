@@ -196,8 +196,8 @@ class Schedule:
 class Views:
     """Identity-preserving transformations: ranges of uniform draws, from the preset where left out."""
 
-    preset: Literal["auto", "digits", "objects", "faces", "natural"] = "auto"
-    """digits and letters, things on a plain background, faces, photographs; auto asks the pixels"""
+    preset: Literal["auto", "digits", "letters", "objects", "faces", "natural"] = "auto"
+    """digits, letters, things on a plain background, faces, photographs; auto asks the pixels"""
     rotate: float | None = None
     """degrees either way"""
     zoom: float | None = None
@@ -214,6 +214,8 @@ class Views:
     """spread of smooth displacements, as a fraction of the image"""
     thickness: float | None = None
     """largest blend with the local maximum or minimum; 0 leaves stroke width alone"""
+    opening: float | None = None
+    """half of these open or close strokes, as far as this fraction of the image: away with serifs"""
     crop: float | None = None
     """largest fraction of the area that a random resized crop cuts away"""
     mirror: bool | None = None

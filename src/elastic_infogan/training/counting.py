@@ -100,11 +100,12 @@ def count(looks: Looks, wanted: Sought, seed: int) -> Count:
     by_features = [links(looks.by_features, clusters, n) for clusters, n in starts]
     alone = counted([join(linked, n_classes=1).closeness for linked in by_features], wanted)
     classes = join(by_features[0], n_classes=alone.found).classes[starts[0][0]]
-    if not confirmed(looks.by_pixels, classes):
+    alike = [neighbours for neighbours in looks.by_pixels if confirmed(neighbours, classes)]
+    if not alike:
         return alone
-    by_pixels = [links(looks.by_pixels, clusters, n) for clusters, n in starts]
-    both = zip(by_features, by_pixels, strict=True)
-    return counted([join(*linked, n_classes=1).closeness for linked in both], wanted)
+    kinds = [[links(one, clusters, n) for one in alike] for clusters, n in starts]
+    both = zip(by_features, kinds, strict=True)
+    return counted([join(linked, *pixels, n_classes=1).closeness for linked, pixels in both], wanted)
 
 
 def _clustered(looks: Looks, wanted: Sought, seed: int) -> tuple[NDArray[np.int64], int]:

@@ -9,10 +9,11 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
-from elastic_infogan.data.descriptors import coarse_pixels, oriented_gradients
+from elastic_infogan.data.descriptors import coarse_pixels, oriented_gradients, upright
 from elastic_infogan.training.counting import Count, count
 from elastic_infogan.training.grouping import HEAD_NORM, LinearPosterior, Looks, grouped, regressed
 from elastic_infogan.training.joining import NEIGHBOURS, join, nearest, reciprocal_links, small_clusters
+from elastic_infogan.training.presets import STROKES
 from elastic_infogan.training.resizing import resize
 from elastic_infogan.training.sought import sought
 from elastic_infogan.training.state import State
@@ -134,13 +135,19 @@ def _looked_at(state: State) -> Tensor:
 
 
 def _looks(state: State, indices: Tensor) -> Looks:
-    """What the images at `indices` are compared by."""
-    parts = indices.split(CHUNK)
-    return Looks(
-        torch.cat([_answer(state, part)[1] for part in parts]),
-        torch.cat([coarse_pixels(state.batches.gather(part)) for part in parts]),
-        torch.cat([oriented_gradients(state.batches.gather(part)) for part in parts]),
-    )
+    """What the images at `indices` are compared by; drawings of strokes are set upright for that."""
+    strokes = state.config.views.preset in STROKES
+    found = [_look(state, part, strokes) for part in indices.split(CHUNK)]
+    features, gradients, *pixels = (torch.cat(kind) for kind in zip(*found, strict=True))
+    return Looks(features, gradients, tuple(pixels))
+
+
+def _look(state: State, indices: Tensor, strokes: bool) -> list[Tensor]:
+    """Features, gradients and each kind of pixels of the images at `indices`."""
+    images = state.batches.gather(indices)
+    standing = upright(images) if strokes else images
+    pixels = [coarse_pixels(images), coarse_pixels(standing)] if strokes else [coarse_pixels(images)]
+    return [_answer(state, indices)[1], oriented_gradients(standing), *pixels]
 
 
 def _number(state: State, looks: Looks) -> tuple[int, Count | None]:

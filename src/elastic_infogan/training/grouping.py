@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
@@ -24,7 +25,17 @@ from elastic_infogan.training.joining import (
     voted,
 )
 
-__all__ = ["HEAD_NORM", "Grouped", "LinearPosterior", "Looks", "confirmed", "grouped", "regressed"]
+__all__ = [
+    "HEAD_NORM",
+    "Compared",
+    "Grouped",
+    "LinearPosterior",
+    "Looks",
+    "compared",
+    "confirmed",
+    "grouped",
+    "regressed",
+]
 
 HEAD_NORM = 10.0
 """Mean length of a row of Q's head after discovery."""
@@ -40,7 +51,7 @@ FREEDOM = 10.0
 """Inverse strength of the regression's penalty; from 1 to 100 nothing changes (docs/experiments.md)."""
 
 CONFIRMED = 0.75
-"""Part of the neighbours of another kind that must be of one class before these have a say."""
+"""Part of the neighbours of another kind, beyond chance, that must be of one class to have a say."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +60,13 @@ class Looks:
 
     Arguments:
         features: Q's, of unit length, `(N, F)`.
-        pixels: coarse copies, `(N, P)`.
         gradients: histograms of oriented gradients, `(N, G)`.
+        pixels: coarse copies of one kind or several, as the images are and set upright, `(N, P)` each.
     """
 
     features: Tensor
-    pixels: Tensor
     gradients: Tensor
+    pixels: tuple[Tensor, ...]
 
     @cached_property
     def by_features(self) -> Tensor:
@@ -63,14 +74,71 @@ class Looks:
         return nearest(self.features, NEIGHBOURS)
 
     @cached_property
-    def by_pixels(self) -> Tensor:
-        """The same by pixels, less what all share: the background would hide in what they differ."""
-        return nearest(self.pixels - self.pixels.mean(0), NEIGHBOURS)
-
-    @cached_property
     def by_gradients(self) -> Tensor:
         """The same by gradients."""
         return nearest(self.gradients, NEIGHBOURS)
+
+    @cached_property
+    def by_pixels(self) -> tuple[Tensor, ...]:
+        """The same by each kind of pixels."""
+        return tuple(nearest(_less_what_all_share(pixels), NEIGHBOURS) for pixels in self.pixels)
+
+    @cached_property
+    def both(self) -> Tensor:
+        """Features and gradients as one vector `(N, F + G)`, in which either counts as much."""
+        return torch.cat([self.features, F.normalize(_less_what_all_share(self.gradients), dim=1)], dim=1)
+
+    @cached_property
+    def by_both(self) -> Tensor:
+        """Neighbours by these."""
+        return nearest(self.both, NEIGHBOURS)
+
+
+def _less_what_all_share(vectors: Tensor) -> Tensor:
+    """The background would hide in what they differ."""
+    return vectors - vectors.mean(0)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What of their looks has a say in which images are alike, and what was given for it.
+
+    Arguments:
+        vectors: that small clusters are found among, `(N, V)`.
+        neighbours: by these vectors, `(N, n)`.
+        pixels: neighbours by the kinds of pixels that have a say.
+        voters: neighbours that vote.
+    """
+
+    vectors: Tensor
+    neighbours: Tensor
+    pixels: tuple[Tensor, ...]
+    voters: tuple[Tensor, ...]
+
+    def clusters(self, number: int, seed: int) -> NDArray[np.int64]:
+        """Small cluster of each image `(N,)`."""
+        return small_clusters(self.vectors.cpu().numpy(), number, seed)
+
+    def links(self, clusters: NDArray[np.int64], number: int) -> list[NDArray[np.float64]]:
+        """Links of each kind between so many small clusters, `(M, M)` each."""
+        pixels = [links(alike, clusters, number) for alike in self.pixels]
+        return [reciprocal_links(self.neighbours, clusters, number), *pixels]
+
+
+def compared(looks: Looks, n_classes: int, seed: int) -> Compared:
+    """What has a say beside features: what mostly stays within the classes that features alone give.
+
+    For drawings strokes and pixels do; for photographs they do not.
+    """
+    features = looks.features.cpu().numpy()
+    small = min(SMALL_CLUSTERS * n_classes, len(features))
+    clusters = small_clusters(features, small, seed)
+    linked = reciprocal_links(looks.by_features, clusters, small)
+    classes = join(linked, n_classes=n_classes).classes[clusters]
+    pixels = tuple(alike for alike in looks.by_pixels if confirmed(alike, classes))
+    if confirmed(looks.by_gradients, classes):
+        return Compared(looks.both, looks.by_both, pixels, (looks.by_features, looks.by_gradients))
+    return Compared(looks.features, looks.by_features, pixels, (looks.by_features,))
 
 
 @dataclass(frozen=True)
@@ -102,57 +170,43 @@ def grouped(looks: Looks, n_classes: int, seed: int) -> Grouped:
 
     The same is done from several k-means starts, and the result that agrees most with the others counts.
     Features that ignore strokes may hold a variant apart from its class (sevens with a crossbar), or beside
-    another (the twos): images that look alike pixel by pixel know better, so that links between these join
-    as well. And where two classes meet, which way strokes run tells more than either. Both have a say only
-    where they mostly stay within the classes that the features give: for small drawings they do, for
-    photographs they do not.
+    another (the twos). Images whose strokes run alike, or that look alike pixel by pixel, know better: see
+    `compared`.
 
     Arguments:
         n_classes: K.
         seed: of the small clusters.
     """
-    found = [_from_start(looks, n_classes, seed + start) for start in range(STARTS)]
-    nmi = agreement([classes for classes, _ in found])
-    classes, strokes_say = found[int(nmi.sum(axis=1).argmax())]
+    by = compared(looks, n_classes, seed)
+    found = [_from_start(by, n_classes, seed + start) for start in range(STARTS)]
+    nmi = agreement(found)
     between_two = float(nmi[~np.eye(len(nmi), dtype=bool)].mean())
-    return Grouped(looks, classes, strokes_say, between_two)
+    return Grouped(looks, found[int(nmi.sum(axis=1).argmax())], len(by.voters) > 1, between_two)
 
 
-def _from_start(looks: Looks, n_classes: int, seed: int) -> tuple[NDArray[np.int64], bool]:
-    """Classes from one k-means start, after votes, and whether gradients had a say in them.
+def _from_start(by: Compared, n_classes: int, seed: int) -> NDArray[np.int64]:
+    """Classes from one k-means start, after votes.
 
     Votes may empty a group of a few odd images, whose code would be lost, and a class with it that was joined
     to another for want of one. One group more is then asked for, until K hold images after the votes.
     """
-    features = looks.features.cpu().numpy()
-    small = min(SMALL_CLUSTERS * n_classes, len(features))
-    clusters = small_clusters(features, small, seed)
-    tries = [_voted(looks, clusters, small, n_classes)]
-    for more in range(n_classes + 1, min(n_classes + SPARE, small) + 1):
-        if len(np.unique(tries[-1][0])) >= n_classes:
+    small = min(SMALL_CLUSTERS * n_classes, len(by.vectors))
+    clusters = by.clusters(small, seed)
+    linked = by.links(clusters, small)
+    tries: list[NDArray[np.int64]] = []
+    for groups in range(n_classes, min(n_classes + SPARE, small) + 1):
+        tries.append(voted(join(*linked, n_classes=groups).classes[clusters], *by.voters))
+        if len(np.unique(tries[-1])) >= n_classes:
             break
-        tries.append(_voted(looks, clusters, small, more))
-    classes, strokes_say = next((one for one in tries if len(np.unique(one[0])) == n_classes), tries[0])
-    return np.unique(classes, return_inverse=True)[1].astype(np.int64), strokes_say
-
-
-def _voted(
-    looks: Looks, clusters: NDArray[np.int64], small: int, n_groups: int
-) -> tuple[NDArray[np.int64], bool]:
-    """Small clusters joined into so many groups, after votes, and whether gradients voted too."""
-    linked = reciprocal_links(looks.by_features, clusters, small)
-    classes = join(linked, n_classes=n_groups).classes[clusters]
-    if confirmed(looks.by_pixels, classes):
-        linked_too = links(looks.by_pixels, clusters, small)
-        classes = join(linked, linked_too, n_classes=n_groups).classes[clusters]
-    trusted = confirmed(looks.by_gradients, classes)
-    alike = (looks.by_features, looks.by_gradients) if trusted else (looks.by_features,)
-    return voted(classes, *alike), trusted
+    classes = next((one for one in tries if len(np.unique(one)) == n_classes), tries[0])
+    return np.unique(classes, return_inverse=True)[1].astype(np.int64)
 
 
 def confirmed(neighbours: Tensor, classes: NDArray[np.int64]) -> bool:
-    """Whether most neighbours `(N, n)` of an image are of its class (N,)."""
-    return bool((classes[neighbours.cpu().numpy()] == classes[:, None]).mean() > CONFIRMED)
+    """Whether most neighbours `(N, n)` of an image are of its class (N,), chance apart (Cohen's kappa)."""
+    agreeing = float((classes[neighbours.cpu().numpy()] == classes[:, None]).mean())
+    chance = float(np.square(np.bincount(classes) / len(classes)).sum())
+    return agreeing - chance > CONFIRMED * (1 - chance)
 
 
 @dataclass(frozen=True)

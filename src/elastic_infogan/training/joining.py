@@ -46,11 +46,6 @@ RARER = 0.9
 normalised cut, what rare classes have between them joins before an odd corner of a common class does; with
 1 a rare class is drowned in a common one. Between .8 and .95 little changes (docs/experiments.md)."""
 
-SURFACE = 0.8
-"""Power of a group's links that leave it. Links cross a surface, which grows slower than what it holds: with
-1 the halves of a class a hundred times as common as another would be thought further apart than the other is
-from a third (docs/experiments.md)."""
-
 ROUNDS = 3
 """Votes among neighbours, each on what the one before left; more change nothing (docs/experiments.md)."""
 
@@ -155,16 +150,16 @@ class Joined:
 
 
 def affinity(between: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))^s` of links `(M, M)`, d those of a group to anyone.
+    """`L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))` of links `(M, M)`, d those of a group to anyone.
 
     It asks which part of the lesser group's links that can leave it lead to the other, so that two halves of
     a common class join before a rare class, which has few links but keeps them to itself, is drowned. With
-    r = 1/2 and s = 1 it is the normalised cut of Shi and Malik (PAMI 2000).
+    r = 1/2 it is the normalised cut of Shi and Malik (PAMI 2000).
     """
     degree = between.sum(1)
     lesser = np.minimum(degree[:, None], degree[None])
     greater = np.maximum(degree[:, None], degree[None])
-    weight = np.power(lesser, SURFACE * RARER) * np.power(greater, SURFACE * (1 - RARER))
+    weight = np.power(lesser, RARER) * np.power(greater, 1 - RARER)
     close: NDArray[np.float64] = between / np.maximum(weight, 1e-12)
     return close
 

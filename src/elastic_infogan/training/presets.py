@@ -8,7 +8,7 @@ from typing import Any
 
 from elastic_infogan.training.config import Views
 
-__all__ = ["PRESETS", "filled", "ranges"]
+__all__ = ["PRESETS", "STROKES", "filled", "ranges"]
 
 DIGITS = Views(
     preset="digits",
@@ -20,13 +20,17 @@ DIGITS = Views(
     corners=0.0,
     deform=0.036,
     thickness=1.0,
+    opening=0.0,
     crop=0.0,
     mirror=False,
     colour=0.0,
     hue=0.0,
     greyscale=0.0,
 )
-"""Digits and letters: everything a hand or a typeface varies, but no mirror, no quarter turn, no colour."""
+"""Digits: everything a hand varies, but no mirror, no quarter turn, no colour."""
+
+LETTERS = replace(DIGITS, preset="letters", opening=0.1)
+"""Letters and other signs in many styles: typefaces also vary how strokes end and how thin they may get."""
 
 OBJECTS = replace(
     DIGITS,
@@ -69,7 +73,10 @@ NATURAL = replace(
 with 30 % or more of the area kept, since an object that has left the picture is no longer its class. Its
 blur is left out: at 128 pixels and below it takes away what little there is to see."""
 
-PRESETS: Mapping[str, Views] = {v.preset: v for v in (DIGITS, OBJECTS, FACES, NATURAL)}
+PRESETS: Mapping[str, Views] = {v.preset: v for v in (DIGITS, LETTERS, OBJECTS, FACES, NATURAL)}
+
+STROKES = (DIGITS.preset, LETTERS.preset)
+"""Presets of what is drawn in strokes, which can be set upright."""
 
 
 def filled(views: Views) -> Views:

@@ -82,6 +82,7 @@ PAPER = Config(
         corners=0.05,
         deform=0.0,
         thickness=0.0,
+        opening=0.0,
         mirror=False,
     ),
 )
