@@ -123,8 +123,9 @@ def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
         posterior = regressed(looks.features.double().cpu().numpy(), found.classes, n_classes)
     labels = torch.full((len(state.batches),), -1)
     labels[seen] = torch.from_numpy(found.classes)
-    for others in torch.where(labels < 0)[0][:TOLD].split(CHUNK):
-        labels[others] = torch.from_numpy(found.tell(_looks(state, others)))
+    others = torch.where(labels < 0)[0][:TOLD]
+    for part in others.split(CHUNK) if len(others) else ():
+        labels[part] = torch.from_numpy(found.tell(_looks(state, part)))
     return number, posterior, labels
 
 
