@@ -100,7 +100,6 @@ def largest_difference(ours, theirs):
 def test_two_processes_give_the_losses_of_one(runs):
     """Negatives, batch statistics, prior, discovery, labels, views and codes, in three stages."""
     assert {line["stage"] for line in runs["double one"].stats()} == {"encode", "refine", "play"}
-    # 1e-15 until discovery, whose fit enlarges it to 1e-7
     assert largest_difference(runs["double two"], runs["double one"]) < 1e-6
     contrast = [line["contrast"] for line in losses(runs["double one"]) if "contrast" in line]
     assert contrast[-1] < contrast[0] - 0.1  # or there would be nothing to agree about

@@ -120,7 +120,10 @@ def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
     n_classes, number = _number(state, looks)
     found = grouped(looks, n_classes, state.config.seed)
     with threadpool_limits(1):  # type: ignore[no-untyped-call]
-        posterior = regressed(looks.features.double().cpu().numpy(), found.classes, n_classes)
+        # Single precision whatever the model's: how double rounds depends on processes, and the
+        # fit would enlarge it.
+        features = looks.features.cpu().numpy().astype(np.float32).astype(np.float64)
+        posterior = regressed(features, found.classes, n_classes)
     labels = torch.full((len(state.batches),), -1)
     labels[seen] = torch.from_numpy(found.classes)
     others = torch.where(labels < 0)[0][:TOLD]
