@@ -120,8 +120,8 @@ def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
     n_classes, number = _number(state, looks)
     found = grouped(looks, n_classes, state.config.seed)
     with threadpool_limits(1):  # type: ignore[no-untyped-call]
-        # Single precision whatever the model's: how double rounds depends on processes, and the
-        # fit would enlarge it.
+        # Single precision whatever the model's: how double precision rounds depends on the
+        # number of processes, and the fit would enlarge it.
         features = looks.features.cpu().numpy().astype(np.float32).astype(np.float64)
         posterior = regressed(features, found.classes, n_classes)
     labels = torch.full((len(state.batches),), -1)

@@ -101,7 +101,7 @@ def _less_what_all_share(vectors: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Compared:
-    """What of their looks has a say in which images are alike, and what was given for it.
+    """What has a say in which images are alike.
 
     Arguments:
         vectors: that small clusters are found among, `(N, V)`.

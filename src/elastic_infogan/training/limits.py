@@ -58,6 +58,7 @@ LIMITS: Mapping[str, Limit] = {
     "views.shear": Limit(0, 80),
     "views.corners": Limit(0, 0.4),  # where opposite corners meet, the map turns over
     "views.colour": _FRACTION,
+    "views.opening": _FRACTION,
     **dict.fromkeys(("optimiser.beta1", "optimiser.q_beta1", "optimiser.beta2"), _DECAY),
 }
 """Learning rates and the ranges of views, of which there are many, are not negative; see `_limit_of`."""
