@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from elastic_infogan.training.joining import agreement, join, links, nearest, voted
+from elastic_infogan.training.joining import join, links, nearest, voted
 
 
 def test_links_agree_with_an_independent_count():
@@ -63,8 +63,3 @@ def test_neighbours_of_both_kinds_vote_together():
     by_pixels = torch.tensor([[2, 3], [0, 3], [3, 4], [2, 4], [2, 3]])
     assert voted(classes, by_features)[0] == 0
     assert voted(classes, by_features, by_pixels)[0] == 1
-
-
-def test_the_odd_one_out_of_several_clusterings_agrees_least():
-    same, renamed, odd = np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])
-    assert agreement([odd, same, renamed]).sum(1).argmin() == 0

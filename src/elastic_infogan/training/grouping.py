@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -12,10 +14,10 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from elastic_infogan.training.consensus import agreement, consensus
 from elastic_infogan.training.joining import (
     NEIGHBOURS,
     STARTS,
-    agreement,
     join,
     links,
     nearest,
@@ -149,7 +151,7 @@ class Grouped:
         looks: of the images.
         classes: of each, int64 `(N,)`.
         strokes_say: whether gradients had a say in them.
-        agreement: mean NMI of every two of the starts.
+        agreement: mean NMI of every two of the starts, each with all kinds of links.
     """
 
     looks: Looks
@@ -168,10 +170,11 @@ class Grouped:
 def grouped(looks: Looks, n_classes: int, seed: int) -> Grouped:
     """Classes of images: small clusters joined along links between neighbours, then votes among neighbours.
 
-    The same is done from several k-means starts, and the result that agrees most with the others counts.
     Features that ignore strokes may hold a variant apart from its class (sevens with a crossbar), or beside
-    another (the twos). Images whose strokes run alike, or that look alike pixel by pixel, know better: see
-    `compared`.
+    another (the twos). Images whose strokes run alike, or that look alike pixel by pixel, may know better:
+    see `compared`. Which of them does differs from class to class, and where small clusters begin and end
+    is chance; so the same is done from several k-means starts, with every selection of what links them,
+    and the classes are what the results agree on.
 
     Arguments:
         n_classes: K.
@@ -179,27 +182,40 @@ def grouped(looks: Looks, n_classes: int, seed: int) -> Grouped:
     """
     by = compared(looks, n_classes, seed)
     found = [_from_start(by, n_classes, seed + start) for start in range(STARTS)]
-    nmi = agreement(found)
+    nmi = agreement([ways[-1] for ways in found])
     between_two = float(nmi[~np.eye(len(nmi), dtype=bool)].mean())
-    return Grouped(looks, found[int(nmi.sum(axis=1).argmax())], len(by.voters) > 1, between_two)
+    classes = consensus([classes for ways in found for classes in ways], n_classes)
+    return Grouped(looks, classes, len(by.voters) > 1, between_two)
 
 
-def _from_start(by: Compared, n_classes: int, seed: int) -> NDArray[np.int64]:
-    """Classes from one k-means start, after votes.
+def _from_start(by: Compared, n_classes: int, seed: int) -> list[NDArray[np.int64]]:
+    """Classes from one k-means start, joined along each selection of links, the last along all."""
+    small = min(SMALL_CLUSTERS * n_classes, len(by.vectors))
+    clusters = by.clusters(small, seed)
+    ways = _selections(by.links(clusters, small))
+    return [_after_votes(by, clusters, linked, n_classes) for linked in ways]
+
+
+def _selections(kinds: list[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
+    """The first kind of links with each selection of the others: first with none, last with all."""
+    first, *others = kinds
+    return [[first, *some] for n in range(len(others) + 1) for some in combinations(others, n)]
+
+
+def _after_votes(
+    by: Compared, clusters: NDArray[np.int64], linked: Sequence[NDArray[np.float64]], n_classes: int
+) -> NDArray[np.int64]:
+    """Classes of small clusters joined along links, after votes.
 
     Votes may empty a group of a few odd images, whose code would be lost, and a class with it that was joined
     to another for want of one. One group more is then asked for, until K hold images after the votes.
     """
-    small = min(SMALL_CLUSTERS * n_classes, len(by.vectors))
-    clusters = by.clusters(small, seed)
-    linked = by.links(clusters, small)
     tries: list[NDArray[np.int64]] = []
-    for groups in range(n_classes, min(n_classes + SPARE, small) + 1):
+    for groups in range(n_classes, min(n_classes + SPARE, len(linked[0])) + 1):
         tries.append(voted(join(*linked, n_classes=groups).classes[clusters], *by.voters))
         if len(np.unique(tries[-1])) >= n_classes:
             break
-    classes = next((one for one in tries if len(np.unique(one)) == n_classes), tries[0])
-    return np.unique(classes, return_inverse=True)[1].astype(np.int64)
+    return next((one for one in tries if len(np.unique(one)) == n_classes), tries[0])
 
 
 def confirmed(neighbours: Tensor, classes: NDArray[np.int64]) -> bool:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import normalized_mutual_info_score
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -19,7 +18,6 @@ __all__ = [
     "NEIGHBOURS",
     "STARTS",
     "Joined",
-    "agreement",
     "join",
     "links",
     "nearest",
@@ -39,7 +37,7 @@ NEIGHBOURS = 10
 """Links of each image to those most like it."""
 
 STARTS = 5
-"""Clusterings from different starts, of which the most agreed counts."""
+"""Clusterings from different starts, which are compared or brought together."""
 
 RARER = 0.9
 """Exponent of the lesser group's links in the affinity, the greater's taking the rest. With 1/2, the
@@ -92,7 +90,10 @@ def small_clusters(features: NDArray[np.float32], number: int, seed: int) -> NDA
     # The library's threads add up in whatever order they finish; with one the same seed gives the same bits.
     with warnings.catch_warnings(), threadpool_limits(1):  # type: ignore[no-untyped-call]
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = KMeans(number, n_init=1, random_state=seed, max_iter=60).fit(features)
+        # The library measures distances between single-precision vectors twice as slowly as others.
+        begin, _ = kmeans_plusplus(features.astype(np.float64), number, random_state=seed)
+        start = begin.astype(features.dtype)
+        fitted = KMeans(number, init=start, n_init=1, max_iter=60, algorithm="elkan").fit(features)
     clusters: NDArray[np.int64] = fitted.labels_.astype(np.int64)
     return clusters
 
@@ -157,9 +158,11 @@ def affinity(between: NDArray[np.float64]) -> NDArray[np.float64]:
     r = 1/2 it is the normalised cut of Shi and Malik (PAMI 2000).
     """
     degree = between.sum(1)
-    lesser = np.minimum(degree[:, None], degree[None])
-    greater = np.maximum(degree[:, None], degree[None])
-    weight = np.power(lesser, RARER) * np.power(greater, 1 - RARER)
+    lesser, greater = (
+        np.power(degree, RARER),
+        np.power(degree, 1 - RARER),
+    )  # of M, not of M x M: ten times as fast
+    weight = np.minimum(lesser[:, None], lesser) * np.maximum(greater[:, None], greater)
     close: NDArray[np.float64] = between / np.maximum(weight, 1e-12)
     return close
 
@@ -198,11 +201,6 @@ def _united(between: NDArray[np.float64], one: int, other: int) -> NDArray[np.fl
     between[one] += between[other]
     between[:, one] += between[:, other]
     return np.delete(np.delete(between, other, 0), other, 1)
-
-
-def agreement(partitions: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """NMI of each two of M partitions `(N,)`, `(M, M)`."""
-    return np.array([[normalized_mutual_info_score(a, b) for b in partitions] for a in partitions])
 
 
 def voted(classes: NDArray[np.int64], *alike: Tensor) -> NDArray[np.int64]:
