@@ -115,13 +115,3 @@ class ClassModel(nn.Module, ABC):
         """uint8 `(N, H, W, C)` as the networks read them: `(N, C, H, W)` in [-1, 1] on their device."""
         pixels = images.to(self.prior.logits.device).permute(0, 3, 1, 2).to(torch.float32)
         return pixels.div_(127.5).sub_(1.0).contiguous(memory_format=torch.channels_last)
-
-    def _convolve_channels_last(self) -> None:
-        """Keep the weights of convolutions in the memory order in which they are fastest.
-
-        A tensor of one channel is in both orders, and `contiguous` would leave its strides as they are; torch
-        would then give the first layer's output, and the gradients that meet it, in the slow order.
-        """
-        for parameter in self.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.to(memory_format=torch.channels_last)

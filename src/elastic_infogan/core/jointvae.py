@@ -10,7 +10,15 @@ from torch import Tensor, nn
 
 from elastic_infogan.core.class_model import ClassModel, Spec
 from elastic_infogan.core.functional import gaussian_quantile
-from elastic_infogan.core.networks import FlattenChannelsLast, ImageShape, QHead, QOutput, relu, stages
+from elastic_infogan.core.networks import (
+    FlattenChannelsLast,
+    ImageShape,
+    QHead,
+    QOutput,
+    convolve_channels_last,
+    relu,
+    stages,
+)
 from elastic_infogan.core.prior import ClassPrior
 
 __all__ = ["Decoder", "JointVAE", "JointVAESpec", "VariationalEncoder"]
@@ -108,7 +116,7 @@ class JointVAE(ClassModel):
         self.generator = Decoder(shape, latent, spec.generator_width, spec.generator_hidden)
         self.encoder = VariationalEncoder(shape, spec.encoder_width, spec.features)
         self.q_head = QHead(spec.features, spec.n_classes, spec.continuous)
-        self._convolve_channels_last()
+        convolve_channels_last(self)
 
     def recognise(self, images: Tensor) -> QOutput:
         """q(c | x) and q(z | x), the latter Gaussian, for images `(N, C, H, W)` in [-1, 1]."""

@@ -18,6 +18,7 @@ from elastic_infogan.core.networks import (
     QHead,
     QOutput,
     Trunk,
+    convolve_channels_last,
     fold_batch_norms,
     initialise,
     leaky_relu,
@@ -88,7 +89,7 @@ class ElasticInfoGAN(ClassModel):
             self.encoder = nn.Sequential(linear, nn.BatchNorm1d(spec.features), leaky_relu())
         self.q_head = QHead(spec.features, spec.n_classes, spec.continuous)
         initialise(self)
-        self._convolve_channels_last()
+        convolve_channels_last(self)
 
     def group(self, name: str) -> Iterator[nn.Parameter]:
         """The parameters of one of `groups`; the trunk is a group apart from the rest of D."""

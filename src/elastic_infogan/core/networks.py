@@ -25,6 +25,7 @@ __all__ = [
     "QHead",
     "QOutput",
     "Trunk",
+    "convolve_channels_last",
     "fold_batch_norms",
     "initialise",
     "leaky_relu",
@@ -103,6 +104,17 @@ def fold_batch_norms(layers: nn.Sequential) -> nn.Sequential:
         else:
             folded.append(layer)
     return nn.Sequential(*folded)
+
+
+def convolve_channels_last(module: nn.Module) -> None:
+    """Keep the weights of convolutions in the memory order in which they are fastest.
+
+    A tensor of one channel is in both orders, and `contiguous` would leave its strides as they are; torch
+    would then give the first layer's output, and the gradients that meet it, in the slow order.
+    """
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
 class Generator(nn.Module):

@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from elastic_infogan.core.networks import convolve_channels_last
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.errors import DataError
 from elastic_infogan.evaluation.reference_network import (
@@ -130,6 +131,7 @@ def reference_classifier(
         report = progress or (lambda share: None)
         network, accuracy = train_reference(images, labels, len(names), device, seed, report)
         _store(network, accuracy, path)
+    convolve_channels_last(network)
     return ReferenceClassifier(network.to(device).eval(), images.size, images.channels, names, accuracy)
 
 

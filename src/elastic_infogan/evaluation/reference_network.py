@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elastic_infogan.core.networks import convolve_channels_last
 from elastic_infogan.data.images import ImageSet
 
 __all__ = ["EXTRACTOR", "FEATURES", "ReferenceNetwork", "in_batches", "train_reference"]
@@ -111,6 +112,7 @@ def train_reference(
         network = ReferenceNetwork(images.size, images.channels, n_classes)
         network.mean[:], network.deviation[:] = _pixel_statistics(images.images[train[:10_000]])
         network = network.to(device).train()
+        convolve_channels_last(network)
         batches = _batches(train, seed)
         optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, HIGHEST_LR, len(batches))
