@@ -11,8 +11,9 @@ from torch import Tensor
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.descriptors import coarse_pixels, oriented_gradients, upright
 from elastic_infogan.training.counting import Count, count
-from elastic_infogan.training.grouping import HEAD_NORM, LinearPosterior, Looks, grouped, regressed
+from elastic_infogan.training.grouping import Looks, grouped
 from elastic_infogan.training.joining import NEIGHBOURS, join, nearest, reciprocal_links, small_clusters
+from elastic_infogan.training.posterior import HEAD_NORM, LinearPosterior, regressed
 from elastic_infogan.training.presets import STROKES
 from elastic_infogan.training.resizing import resize
 from elastic_infogan.training.sought import sought

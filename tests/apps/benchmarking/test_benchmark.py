@@ -15,7 +15,11 @@ from elastic_infogan.apps.benchmarking import pool
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
 
-SMALL = {"classes": "3", "batch": "16", "schedule.encode-batch": "16", "networks.features": "16"}
+SMALL = {"classes": "3", "batch": "16", "schedule.encode-batch": "16", "networks.features": "16"} | {
+    f"networks.{network}-{part}": str(units)
+    for network in ("generator", "discriminator")
+    for part, units in (("width", 8), ("hidden", 32))
+}
 BUDGET = ["--steps", "100", "--snapshots", "2", "--jobs", "1"]
 
 
