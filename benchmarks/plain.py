@@ -4,7 +4,7 @@
 
 - the networks, losses, weights of losses and optimiser settings of recipe `paper` (28x28 grey images), one
   class per published network, and the same random draws in the same order, so that a seed gives this
-  step and the product's the same inputs (`tests/training/test_plain_step.py` compares their losses);
+  step and the package's the same inputs (`tests/training/test_plain_step.py` compares their losses);
 - eager fp32 in PyTorch's default memory order (NCHW), no autocast, no compilation;
 - two Adam optimisers as published, one for D with the trunk and one for G, Q's head and the prior, each
   neither fused nor grouped (`fused=False, foreach=False`): one parameter after another;
@@ -16,9 +16,9 @@
 
 It is a fair reading rather than a straw man: it does nothing twice that the published algorithm does once,
 keeps its images as uint8 in memory without a loader, writes NT-Xent as one matrix product, uses the
-product's own batched views, and never waits to read a loss. What it lacks is what the product adds:
+package's own batched views, and never waits to read a loss. What it lacks is what the package adds:
 gradients only for those who learn from them, channels_last, the fused optimiser and, where the machine
-has it, bf16. The product's step also does what plain training would not: meters and G's average.
+has it, bf16. The package's step also does what plain training would not: meters and G's average.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["Networks", "PlainStep", "nt_xent"]
 
 
 class Networks(nn.Module):
-    """The published MNIST networks and the prior's logits, in the order of the product's state.
+    """The published MNIST networks and the prior's logits, in the order of the package's state.
 
     Arguments:
         n_classes: K.
@@ -63,13 +63,13 @@ class Networks(nn.Module):
         self.q_classes = nn.Linear(128, n_classes)
 
     def copy_from(self, model: nn.Module) -> None:
-        """Take over the weights of the product's model for recipe `paper`, tensor by tensor."""
+        """Take over the weights of the package's model for recipe `paper`, tensor by tensor."""
         theirs = [_channels_first(tensor) for tensor in model.state_dict().values()]
         self.load_state_dict(dict(zip(self.state_dict(), theirs, strict=True)))
 
 
 def _channels_first(tensor: Tensor) -> Tensor:
-    """The product flattens `(7, 7, 128)` feature maps where torch's own layer flattens `(128, 7, 7)`."""
+    """The package flattens `(7, 7, 128)` feature maps where torch's own layer flattens `(128, 7, 7)`."""
     for dim in (d for d, length in enumerate(tensor.shape) if length == 7 * 7 * 128):
         tensor = tensor.unflatten(dim, (49, 128)).transpose(dim, dim + 1).flatten(dim, dim + 1)
     return tensor

@@ -2,7 +2,7 @@
 
     python benchmarks/throughput.py [--out throughput.json]
 
-The product's side is `training.steps.play` on a state from `training.state.setup`, everything in it: batch,
+The package's side is `training.steps.play` on a state from `training.state.setup`, everything in it: batch,
 views, losses, optimisers, G's average, meters. The other side is `plain.py`, whose docstring says what
 plain means. Both train on MNIST at batch 64 and take turns, block by block, so that a machine that speeds
 up or slows down does so for both; the ratio is taken within each round. Each side has a process of its own,

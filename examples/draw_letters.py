@@ -1,6 +1,6 @@
 """Draws the letters A–Z in every typeface that is installed, some letters far more often than others.
 
-    xargs apt-get install --no-install-recommends < examples/letters_packages.txt
+    xargs sudo apt-get install -y --no-install-recommends < examples/letters_packages.txt
     python examples/draw_letters.py letters --seed 0
     elastic-infogan train letters --classes 26
 

@@ -122,10 +122,8 @@ def test_links_to_files_of_the_repository_lead_somewhere(text):
 
 
 def test_the_python_of_readme_and_tutorial_runs(tmp_path, monkeypatch):
-    from elastic_infogan.data.sources import load
-
     (estimator,), (modules,) = blocks(README, "python"), blocks(ROOT / "docs/tutorials/research.md", "python")
-    names = {"x": load("digits").images[:7]}
+    names = {}
     for code, budget in ((estimator, "steps=1500"), (modules, "minutes=0.5")):
         folder = tmp_path / budget
         folder.mkdir()

@@ -205,7 +205,7 @@ def evaluate(
     Parameters
     ----------
     run:
-        The run folder; shares.json is written there.
+        The run folder; metrics.json is written there unless --out says otherwise.
     source:
         What to judge it on. Left out: what it was trained on.
     labels:

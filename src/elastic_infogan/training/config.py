@@ -156,7 +156,7 @@ class Adversary:
 
 @dataclass(frozen=True)
 class SelfLabelling:
-    """Q taught on views by the classes that it gave the untouched images (recipe elastic)."""
+    """Q taught on views by the classes of the untouched images: those found after encode, later its own."""
 
     weight: float = 1.0
     """weight of the cross-entropy; 0 leaves it out"""
