@@ -12,6 +12,7 @@ from typing import Any
 __all__ = [
     "as_json",
     "cache_folder",
+    "expanded",
     "is_leftover",
     "replacing",
     "why_not_read",
@@ -27,6 +28,18 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("elastic-infogan", appauthor=False)
+
+
+def expanded(path: str | Path) -> Path:
+    """A path with `~` as the home that it stands for; as it is where it stands for nobody's.
+
+    >>> expanded("~nobody-of-that-name/pictures").name
+    'pictures'
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 @contextmanager

@@ -318,3 +318,14 @@ def test_a_place_where_nothing_can_be_made(tmp_path, fails, trained):
     assert f"{tmp_path} is a folder" in fails("assign", trained, "digits", "--out", tmp_path)
     assert str(place) in fails("generate", trained, "--out", place.with_suffix(".png"))
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "doctor", "report", "generate"])
+def test_a_device_that_nobody_has(verb, trained, tmp_path, fails):
+    more = ["--out", tmp_path / "x.png"] if verb == "generate" else []
+    line = fails(verb, trained, "--device", "cuda:0", *more)
+    assert "--device cuda:0: cuda, mps, cpu or auto is needed" in line
+
+
+def test_a_home_that_is_nobodys(fails):
+    assert "~nobody-of-that-name/pictures" in fails("data", "inspect", "~nobody-of-that-name/pictures")

@@ -222,3 +222,14 @@ def test_rows_that_are_no_square_image_are_refused(digits, fitted):
         tiny().fit(digits[:40, 1:])
     with pytest.raises(ValueError, match=r"63 features.*64"):
         fitted.predict(digits[:, 1:])
+
+
+def test_the_range_of_arrays_can_be_given_where_it_was_fitted_to_a_source():
+    model = ElasticInfoGAN(recipe="infogan", steps=2, random_state=0, pixel_range=(0, 16)).fit("digits")
+    assert model.pixel_range_ == (0, 16)
+    assert (model.predict(load_digits().images) == model.labels_).mean() > 0.9
+
+
+def test_a_range_without_extent_is_refused():
+    with pytest.raises(ValueError, match="black has to be less than white"):
+        ElasticInfoGAN(steps=2, pixel_range=(1, 0)).fit(load_digits().images)

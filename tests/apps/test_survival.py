@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
@@ -95,3 +96,26 @@ def test_labels_do_not_reach_training(tmp_path):
         kept.append(weights(out))
     assert not np.array_equal(images.labels, shuffled)
     assert same(*kept)
+
+
+def test_two_trainings_do_not_share_a_folder(digits_run, fails):
+    with FileLock(digits_run / ".lock"):
+        line = fails("train", "digits", "--imbalance", "random:0", "--steps", "60", "--out", digits_run)
+        again = fails("train", "digits", "--new", "--out", digits_run)
+    assert "another training is at work there" in line
+    assert "another training is at work there" in again
+
+
+def test_runs_without_a_name_take_the_next_one_that_is_free(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/digits-infogan-1").mkdir(parents=True)  # as a run has it that begins at the same time
+    command = ["train", "digits", "--recipe", "infogan", "--steps", "1", "--batch", "16"]
+    assert run(command) == 0
+    assert (tmp_path / "runs/digits-infogan-2/model.json").exists()
+
+
+def test_a_run_that_is_here_is_moved_aside(digits_run, monkeypatch):
+    monkeypatch.chdir(digits_run)
+    command = ["train", "digits", "--recipe", "infogan", "--steps", "1", "--batch", "16", "--new"]
+    assert run([*command, "--out", "."]) == 0
+    assert (digits_run.with_name("run.1") / "model.json").exists()

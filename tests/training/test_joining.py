@@ -63,3 +63,43 @@ def test_neighbours_of_both_kinds_vote_together():
     by_pixels = torch.tensor([[2, 3], [0, 3], [3, 4], [2, 4], [2, 3]])
     assert voted(classes, by_features)[0] == 0
     assert voted(classes, by_features, by_pixels)[0] == 1
+
+
+def test_fewer_groups_are_a_step_on_the_way_from_more():
+    random = np.random.default_rng(0)
+    near = random.poisson(0.5, (40, 40)) * np.abs(np.subtract.outer(np.arange(40), np.arange(40)) < 6)
+    features, pixels = near + near.T, random.poisson(0.2, (40, 40))
+    pixels = pixels + pixels.T
+    joined = join(features, pixels, n_classes=3)
+    assert len(joined.pairs) == len(joined.closeness) == 37
+    for groups in (3, 4, 9, 40):
+        assert joined.at(groups).tolist() == join(features, pixels, n_classes=groups).classes.tolist()
+        assert len(set(joined.at(groups))) == groups
+
+
+def test_the_affinity_is_that_of_the_groups_as_they_are():
+    random = np.random.default_rng(1)
+    links_of = random.poisson(2, (30, 30)).astype(float)
+    links_of = links_of + links_of.T
+    joined = join(links_of, n_classes=2)
+    classes = joined.at(3)
+    between = np.array(
+        [[links_of[np.ix_(classes == a, classes == b)].sum() for b in range(3)] for a in range(3)]
+    )
+    degree = between.sum(1)
+    lesser, greater = np.minimum.outer(degree, degree), np.maximum.outer(degree, degree)
+    close = between / (lesser**0.9 * greater**0.1)
+    np.fill_diagonal(close, -1)
+    assert joined.closeness[-1] == pytest.approx(close.max())
+
+
+def test_kinds_that_nothing_links_are_not_all_thrown_together():
+    assert join(np.diag([100.0, 120, 80, 90, 10, 110, 95]), n_classes=6).classes.tolist() == [
+        0,
+        1,
+        2,
+        3,
+        2,
+        4,
+        5,
+    ]

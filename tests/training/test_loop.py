@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from elastic_infogan.core.model import ElasticInfoGAN
-from elastic_infogan.errors import ConfigError, DataError, TrainingError
+from elastic_infogan.errors import ConfigError, DataError, RunError, TrainingError
 from elastic_infogan.training import loop, steps
 from elastic_infogan.training.checkpoint import restore
 from elastic_infogan.training.config import Contrast, Latent
 from elastic_infogan.training.loop import Interrupted, train
 from elastic_infogan.training.recipes import RECIPES
-from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.run import NAMES, NAMES_ASIDE, Run, read_tensors
 from elastic_infogan.training.stages import stage_at
 from elastic_infogan.training.state import setup
 
@@ -197,7 +197,8 @@ def test_encode_can_draw_as_common_as_images_are_throughout(small, digits, tmp_p
 
 def test_finding_classes_leaves_each_later_stage_its_part_of_the_time_left(small, digits):
     state = setup(small(steps=None, minutes=1.0), digits)
-    state.seconds = state.paused = 20.0
+    state.pauses.append((0.0, 20.0))
+    state.seconds = 20.0
     assert state.progress == 0
     state.seconds += 10
     assert state.progress == pytest.approx(0.25)
@@ -259,3 +260,60 @@ def test_a_conditional_discriminator_without_labels_is_refused(small, digits):
 def test_images_of_an_awkward_size_are_refused(small):
     with pytest.raises(ConfigError, match=r"--size.*30 pixels"):
         setup(small(), np.zeros((50, 30, 30, 1), np.uint8))
+
+
+def test_a_pause_takes_from_all_that_is_left_alike(small, digits):
+    """A quarter used, then a pause of half of what is left: the rest goes twice as fast."""
+    state = setup(small(steps=None, minutes=1.0), digits)
+    state.seconds = 15.0
+    assert state.progress == pytest.approx(0.25)
+    state.pauses.append((15.0, 22.5))
+    state.seconds = 37.5
+    assert state.progress == pytest.approx(0.25)
+    state.seconds += 7.5
+    assert state.progress == pytest.approx(0.25 + 0.75 / 3)
+    state.pauses.append((45.0, 15.0))
+    state.seconds = 60.0
+    assert state.progress == 1
+
+
+def test_a_larger_budget_that_leads_back_to_encode_begins_it_without_labels(small, digits, tmp_path, stop_at):
+    config = small(steps=100)
+    state, run = setup(config, digits), Run.create(tmp_path / "run", config)
+    with pytest.raises(Interrupted):
+        loop.fit(state, run, lambda _: None, stop_at(25))
+    assert state.stage == "refine"
+    longer = setup(replace(config, steps=400), digits)
+    restore(longer, run)
+    assert longer.labels is not None
+    with pytest.raises(Interrupted):
+        loop.fit(longer, run, lambda _: None, stop_at(1))
+    assert (longer.stage, longer.labels) == ("encode", None)
+
+
+def test_classes_that_are_found_anew_have_nobodys_names(small, digits, tmp_path, stop_at):
+    config = small(steps=24)
+    state, run = setup(config, digits), Run.create(tmp_path / "run", config)
+    run.write_json(NAMES, {"names": {"0": "cat"}, "merged": []})
+    with pytest.raises(Interrupted):
+        loop.fit(state, run, lambda _: None, stop_at(8))
+    assert not (run.path / NAMES).exists()
+    assert "cat" in (run.path / NAMES_ASIDE).read_text()
+
+
+def test_a_run_does_not_go_on_with_other_images(small, trained, digits):
+    run = trained(small(steps=4))
+    longer = Run.create(run.path, replace(run.config, steps=8))
+    before = run.checkpoint.read_bytes()
+    with pytest.raises(RunError, match="digits holds other images than when .*run began"):
+        train(longer.config, digits[1:], longer)
+    assert run.checkpoint.read_bytes() == before
+
+
+def test_a_floor_holds_also_where_the_gradient_alone_moves_the_prior(small, digits):
+    base = small("paper", steps=10)
+    state = setup(replace(base, prior=replace(base.prior, floor=0.5)), digits)
+    with torch.no_grad():
+        state.model.prior.logits[3] = -9.0
+    play_at(state)
+    assert state.model.prior.probabilities().min().item() == pytest.approx(0.05, rel=0.1)

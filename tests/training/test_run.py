@@ -131,3 +131,20 @@ def test_the_default_budget_grows_with_the_set_up_to_ten_minutes(small):
     free = replace(small(), steps=None)
     assert [with_budget(free, n).minutes for n in (1797, 20_000, 70_000)] == [0.5, 5.0, 10.0]
     assert with_budget(small(), 70_000).minutes is None
+
+
+def test_a_model_whose_training_cannot_go_on_is_not_trained_over(trained, small):
+    run = trained(small(steps=2))
+    run.checkpoint.unlink()
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match="holds a model but no checkpoint"):
+        Run.create(run.path, replace(run.config, steps=4))
+    assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_found_of_a_model_goes_when_it_is_trained_on(tmp_path, small):
+    run = Run.create(tmp_path / "run", small())
+    for name in ("shares.json", "metrics.json", "diagnosis.json", "names.json"):
+        run.write_json(name, {})
+    run.forget_end()
+    assert sorted(path.name for path in run.path.glob("*.json")) == ["names.json"]

@@ -14,6 +14,7 @@ from elastic_infogan.apps.output import written_whole
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.errors import DataError
+from elastic_infogan.files import expanded
 
 __all__ = ["copy_by_class", "safe_path"]
 
@@ -56,7 +57,7 @@ def _free(path: Path) -> Path:
 @contextmanager
 def _contents(images: ImageSet) -> Iterator[Callable[[int], tuple[str, bytes]]]:
     """What gives the file name and bytes of the picture at an index."""
-    source = Path(images.origin).expanduser()
+    source = expanded(images.origin)
     if images.names is None:
         width = len(str(len(images) - 1))
         yield lambda i: (f"{i:0{width}d}.png", png(np.asarray(images.images[i])))

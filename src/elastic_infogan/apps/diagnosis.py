@@ -11,29 +11,33 @@ from elastic_infogan.apps.output import write_json
 from elastic_infogan.evaluation.doctor import CHECKS, Finding, diagnose
 from elastic_infogan.evaluation.evidence import gather
 
-__all__ = ["diagnosed", "doctor", "say_findings"]
+__all__ = ["diagnosed", "doctor", "keep_findings", "say_findings"]
 
 
 def doctor(path: Path, source: str | None, device: str) -> None:
     """Diagnose a run on a source, or on what it was trained on."""
     gallery = open_gallery(path, source, device)
-    say_findings(diagnosed(gallery), len(gallery.images))
+    findings = diagnosed(gallery)
+    say_findings(findings, len(gallery.images))
+    keep_findings(gallery, findings)
     terminal.say(str(path / "diagnosis.json"))
 
 
 def diagnosed(gallery: Gallery) -> list[Finding]:
-    """The findings about a run, also written to its `diagnosis.json`; labels are not looked at."""
+    """The findings about a run; labels are not looked at."""
     run = gallery.run
-    evidence = gather(gallery.model, gallery.images.images, gallery.answers, run.config, run.stats())
-    findings = diagnose(evidence)
+    return diagnose(gather(gallery.model, gallery.images.images, gallery.answers, run.config, run.stats()))
+
+
+def keep_findings(gallery: Gallery, findings: Sequence[Finding]) -> None:
+    """Write `diagnosis.json` into the run folder."""
     content = {
         "source": gallery.images.origin,
         "images": len(gallery.images),
         "counts": gallery.answers.counts.tolist(),
         "findings": [finding.as_json() for finding in findings],
     }
-    write_json(run.path / "diagnosis.json", content)
-    return findings
+    write_json(gallery.run.path / "diagnosis.json", content)
 
 
 def say_findings(findings: Sequence[Finding], images: int) -> None:

@@ -238,19 +238,22 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         if isinstance(X, (str, os.PathLike)):
             images = read(os.fspath(X), size=size, channels=channels).images
             if fitting:
-                self._remember(images, (0.0, 255.0))
+                self._remember(images, self._asked_range() or (0.0, 255.0))
             return images
         values = self._validated(X, fitting)
-        black_white = self._range_of(values) if fitting else self.pixel_range_
+        black_white = self._asked_range() or (range_of(values) if fitting else self.pixel_range_)
         pixels = as_images(as_pixels(values, *black_white), "X")
         if fitting:
             self._remember(pixels, black_white)
         return fit_images(pixels, size, channels)
 
-    def _range_of(self, values: NDArray[Any]) -> tuple[float, float]:
+    def _asked_range(self) -> tuple[float, float] | None:
+        """`pixel_range`, checked."""
         if self.pixel_range is None:
-            return range_of(values)
+            return None
         black, white = self.pixel_range
+        if not black < white:
+            raise ValueError(f"pixel_range={self.pixel_range}: black has to be less than white")
         return float(black), float(white)
 
     def _validated(self, X: Any, fitting: bool) -> NDArray[Any]:

@@ -92,14 +92,15 @@ class Explored:
         return _Sorted(classes, merged.argmax(axis=1), merged.max(axis=1), {})
 
     def rename(self, change: Callable[[ClassNames], ClassNames]) -> dict[str, Any]:
-        """Change names or merges, on disk first; what `summary` says then.
+        """Change names or merges as they stand on disk, there first; what `summary` says then.
 
         Raises:
             ConfigError: the change is not possible.
-            RunError: the run folder cannot be written; nothing changed.
+            RunError: the run folder cannot be read or written; nothing changed.
         """
         with self._names_lock:
-            classes = change(self.classes)
+            # Another page of the same run may have changed them since.
+            classes = change(ClassNames.of(self.gallery.run, self.classes.n_classes))
             classes.save(self.gallery.run)
             same = classes.merged == self.classes.merged
             self._sorted = replace(self._sorted, classes=classes) if same else self._sort(classes)

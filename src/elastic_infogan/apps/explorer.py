@@ -50,11 +50,12 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         server = socket.socket(family, kind)
-    except OSError as error:
-        raise ConfigError(f"--host {host}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"--host {host}: {getattr(error, 'strerror', None) or error}") from error
     try:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(address)
+        server.listen()  # a port that is bound but not listened at can be bound again
     except OSError as error:
         server.close()
         if error.errno == errno.EADDRINUSE:

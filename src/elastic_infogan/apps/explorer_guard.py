@@ -105,7 +105,10 @@ def _from_elsewhere(scope: Scope, headers: Headers, host: str) -> bool:
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not opens:
         return True
     origin = headers.get("origin")  # older browsers send this alone
-    return origin is not None and urlsplit(origin).netloc != host
+    try:
+        return origin is not None and urlsplit(origin).netloc != host
+    except ValueError:  # no address at all
+        return True
 
 
 def _about_body(headers: Headers) -> PlainTextResponse | None:

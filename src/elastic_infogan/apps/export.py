@@ -86,18 +86,18 @@ def export(path: Path, out: Path) -> None:
     need("export", "export", "onnx", "onnxscript", "onnxruntime")
     run = Run.open(path)
     model = run.load_model()
-    folder = empty_folder(out, "--out")
     facts = describe(run, model)
     graphs: dict[str, Classify | Generate] = {
         "classify.onnx": Classify(model),
         "generate.onnx": Generate(model),
     }
-    for name, graph in graphs.items():
-        content = to_onnx(graph, facts)
-        difference = compare(name, graph, content)
+    folder = empty_folder(out, "--out")
+    contents = {name: to_onnx(graph, facts) for name, graph in graphs.items()}
+    differences = {name: compare(name, graphs[name], content) for name, content in contents.items()}
+    for name, content in contents.items():
         with written_whole(folder / name) as file:
             file.write(content)
-        terminal.say(f"{folder / name}  (differs from PyTorch by {difference:.1e} at most)")
+        terminal.say(f"{folder / name}  (differs from PyTorch by {differences[name]:.1e} at most)")
     write_json(folder / "model.json", facts)
     with written_whole(folder / "README.md") as file:
         file.write(about(facts).encode())

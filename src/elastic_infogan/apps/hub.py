@@ -11,7 +11,7 @@ from elastic_infogan.apps import terminal
 from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.output import empty_folder
 from elastic_infogan.errors import ConfigError, RunError
-from elastic_infogan.files import why_not_written
+from elastic_infogan.files import expanded, why_not_written
 from elastic_infogan.training.run import Run
 
 __all__ = ["folder_of", "is_folder", "push"]
@@ -41,7 +41,7 @@ def push(path: Path, name: str, private: bool) -> None:
 
     published = Published(Run.open(path))
     if is_folder(name):
-        folder = empty_folder(Path(name).expanduser(), "NAME")
+        folder = empty_folder(expanded(name), "NAME")
         try:
             published.save_pretrained(folder, model_card_kwargs={"name": name})
         except OSError as error:
@@ -63,7 +63,7 @@ def folder_of(name: str | os.PathLike[str], revision: str | None = None) -> Path
     Raises:
         ElasticInfoGANError: the extra hub is missing, or there is no such model, or it cannot be reached.
     """
-    folder = Path(name).expanduser()
+    folder = expanded(os.fspath(name))
     if folder.is_dir() or is_folder(os.fspath(name)):
         return folder
     need(f"fetching {name}", "hub", "huggingface_hub")

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elastic_infogan.errors import ConfigError, RunError
-from elastic_infogan.training.run import Run
+from elastic_infogan.training.run import NAMES, Run
 
-__all__ = ["FILE", "LONGEST", "ClassNames"]
+__all__ = ["LONGEST", "ClassNames"]
 
-FILE = "names.json"
 LONGEST = 60
 """characters of a name, so that it fits a column and a file name"""
 
@@ -51,7 +50,7 @@ class ClassNames:
         Raises:
             RunError: the file is damaged or speaks of classes that the run does not have.
         """
-        file = run.path / FILE
+        file = run.path / NAMES
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -63,7 +62,7 @@ class ClassNames:
     def save(self, run: Run) -> None:
         """Write `names.json` into the run folder, whole or not at all."""
         names = {str(code): self.names[code] for code in sorted(self.names)}
-        run.write_json(FILE, {"names": names, "merged": [list(group) for group in self.merged]})
+        run.write_json(NAMES, {"names": names, "merged": [list(group) for group in self.merged]})
 
     def _filled(self, content: Any, where: str) -> ClassNames:
         try:

@@ -13,11 +13,10 @@ from typing import Any
 from huggingface_hub import ModelCard, ModelHubMixin
 
 from elastic_infogan import __version__
-from elastic_infogan.apps.names import FILE as NAMES
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.report_training import command, metrics_of, scores
 from elastic_infogan.training.config import overlay, to_toml
-from elastic_infogan.training.run import Run
+from elastic_infogan.training.run import NAMES, Run
 
 __all__ = ["Published"]
 
@@ -109,6 +108,7 @@ class Published(
             "assigned": assigned,
             "views": f"views of sort {config.views.preset}",
             "scores": scores(self._metrics()),
+            "scored_on": self._scored_on(),
             "command": command(config, f"runs/{Path(name).name}"),
             "recipe": config.recipe,
             "seed": config.seed,
@@ -116,6 +116,12 @@ class Published(
             "minutes": f"{stats[-1]['seconds'] / 60:.1f}" if stats else "unknown",
             "version": __version__,
         }
+
+    def _scored_on(self) -> str:
+        """Which images the scores are of."""
+        metrics = self._metrics()
+        number = f"{metrics['images']:,} " if "images" in metrics else ""
+        return f"{number}images of {_plain(str(metrics.get('source') or 'its source'))}"
 
     def _assigned(self) -> list[float]:
         file = self.run.path / "shares.json"

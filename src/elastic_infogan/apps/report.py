@@ -9,10 +9,11 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from elastic_infogan.apps import report_classes, report_training, terminal
-from elastic_infogan.apps.diagnosis import diagnosed
+from elastic_infogan.apps.diagnosis import diagnosed, keep_findings
 from elastic_infogan.apps.gallery import open_gallery
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import written_whole
+from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.training.run import Run
 
 __all__ = ["report"]
@@ -39,7 +40,12 @@ def report(path: Path, source: str | None, out: Path | None, device: str) -> Non
 def _of_the_model(path: Path, source: str | None, device: str) -> dict[str, Any]:
     """What is shown of the model and of the images that it knows."""
     gallery = open_gallery(path, source, device)
-    findings = [finding.as_json() for finding in diagnosed(gallery)]
+    found = diagnosed(gallery)
+    try:
+        keep_findings(gallery, found)
+    except ElasticInfoGANError:  # a run that is another's can be reported on too
+        terminal.note(f"diagnosis.json is in the report alone: {path} cannot be written to")
+    findings = [finding.as_json() for finding in found]
     names = ClassNames.of(gallery.run, gallery.model.n_classes)
     return {"findings": findings, "verdict": _verdict(findings), **report_classes.content(gallery, names)}
 

@@ -21,6 +21,7 @@ from elastic_infogan.evaluation.clustering import shares
 from elastic_infogan.evaluation.held_out import HeldOut, hold_out
 from elastic_infogan.evaluation.reference import ReferenceClassifier, reference_classifier
 from elastic_infogan.evaluation.scores import evaluate_assigned, evaluate_generated
+from elastic_infogan.files import expanded
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.run import Run
 
@@ -69,13 +70,18 @@ def measure_for(
     images, everything = read_of_run(run, model, source, labels)
     if fidelity and everything.labels is None:
         raise ConfigError(f"--fidelity compares class by class, and {everything.origin} has no labels")
-    of_training = source in (None, run.config.source)
+    of_training = source is None or _same_place(source, run.config.source)
     seen = indices_of(everything, run.config.imbalance) if fidelity and of_training else np.zeros(0, np.int64)
     return Measure(
         images=images,
         ruler=None if everything.labels is None else ruler_of(everything),
         held_out=hold_out(everything, seen) if fidelity else None,
     )
+
+
+def _same_place(source: str, trained_on: str) -> bool:
+    """Whether two sources are one, however each is spelt; named sets are files that nobody has."""
+    return source == trained_on or expanded(source).resolve() == expanded(trained_on).resolve()
 
 
 def ruler_of(images: ImageSet) -> ReferenceClassifier:

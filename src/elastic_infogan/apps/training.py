@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from elastic_infogan.apps import plan, terminal
-from elastic_infogan.apps.diagnosis import diagnosed, say_findings
+from elastic_infogan.apps.diagnosis import diagnosed, keep_findings, say_findings
 from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.inputs import drawn, read
@@ -21,13 +21,15 @@ from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import known_classes
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.evaluation.answers import ask
+from elastic_infogan.files import why_not_written
 from elastic_infogan.training import loop
 from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config, to_toml
 from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.meeting import same_for_all, together
 from elastic_infogan.training.processes import Processes
-from elastic_infogan.training.run import Run
+from elastic_infogan.training.run import NAMES_ASIDE, Run
+from elastic_infogan.training.sought import sought
 from elastic_infogan.training.state import check
 from elastic_infogan.training.telemetry import Progress
 
@@ -63,25 +65,27 @@ def _train(
     asked: Config, out: Path | None, processes: Processes, *, resume: bool, new: bool, tensorboard: bool
 ) -> None:
     """What each process does once all have met; the first one owns the run folder and speaks for all."""
-    path = together(processes, lambda: _run_folder(asked, out, resume) if processes.first else Path())
-    path = processes.of_all(path)[0]
+    together(processes, lambda: _check_resumable(out) if resume and processes.first else None)
     config, images = together(processes, lambda: _prepared(asked), in_turn=True)
     config = same_for_all(processes, config, images.images)
-    together(processes, lambda: _begin(path, asked, config, images, new) if processes.first else None)
-    run = Run(path, config)
-    try:
-        with (
-            terminal.training() as progress,
-            _board(run, progress) if tensorboard else nullcontext(progress) as told,
-        ):
-            # pixels and nothing else: labels end here
-            loop.train(config, images.images, run, told, processes.fabric)
-    except (KeyboardInterrupt, loop.Interrupted) as stop:
-        _say_how_to_go_on(config, path)
-        raise KeyboardInterrupt from stop
-    if processes.first:
-        _conclude(run, images)
-        terminal.say(f"Trained: {path}. Next: elastic-infogan report {path}")
+    with ExitStack() as held:
+        begun = together(
+            processes, lambda: _begin(out, asked, config, images, new, held) if processes.first else Path()
+        )
+        run = Run(processes.of_all(begun)[0], config)
+        try:
+            with (
+                terminal.training() as progress,
+                _board(run, progress) if tensorboard else nullcontext(progress) as told,
+            ):
+                # pixels and nothing else: labels end here
+                loop.train(config, images.images, run, told, processes.fabric)
+        except (KeyboardInterrupt, loop.Interrupted) as stop:
+            _say_how_to_go_on(config, run.path)
+            raise KeyboardInterrupt from stop
+        if processes.first:
+            _conclude(run, images)
+            terminal.say(f"Trained: {run.path}. Next: elastic-infogan report {run.path}")
 
 
 def _prepared(asked: Config) -> tuple[Config, ImageSet]:
@@ -96,12 +100,46 @@ def _prepared(asked: Config) -> tuple[Config, ImageSet]:
     return config, images
 
 
-def _begin(path: Path, asked: Config, config: Config, images: ImageSet, new: bool) -> None:
-    """Make the run folder, and say what was chosen unless the run goes on with what it chose before."""
-    if new:
+def _begin(
+    out: Path | None, asked: Config, config: Config, images: ImageSet, new: bool, held: ExitStack
+) -> Path:
+    """Make the run folder, hold it, and say what was chosen unless the run goes on with what it chose."""
+    path = _run_folder(config) if out is None else out
+    there = (path / "config.toml").exists()
+    if there and new:
         _move_aside(path)
-    if not Run.create(path, config).checkpoint.exists():
+    elif there:
+        held.enter_context(_alone(path))
+    run = Run.create(path, config)
+    if new or not there:
+        held.enter_context(_alone(path))
+    if not run.checkpoint.exists():
         plan.show(asked, config, images)
+    return path
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Within the block no other training writes into the run folder.
+
+    Raises:
+        RunError: one is at work there, or the folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(
+            f"{path}: another training is at work there; wait for its end, or choose another --out"
+        ) from error
+    except OSError as error:
+        raise RunError(why_not_written(path, error)) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _say_how_many(run: Run) -> None:
@@ -152,7 +190,13 @@ def _conclude(run: Run, images: ImageSet) -> None:
     model = run.load_model()
     seen = images.images[:: -(-len(images) // DIAGNOSED)]
     gallery = Gallery(run, model, ImageSet(seen, images.origin), ask(model, seen))
-    say_findings(diagnosed(gallery), len(seen))
+    findings = diagnosed(gallery)
+    say_findings(findings, len(seen))
+    keep_findings(gallery, findings)
+    if (run.path / NAMES_ASIDE).exists():
+        terminal.note(
+            f"Classes were found anew: names and merges from before are in {run.path / NAMES_ASIDE}"
+        )
 
 
 def _settled(config: Config) -> Config:
@@ -165,6 +209,8 @@ def _settled(config: Config) -> Config:
     classes = known_classes(config.source) if config.classes is None else config.classes
     if classes is None and config.schedule.encode:
         classes = "auto"
+    if isinstance(classes, str) and sought(classes).known:
+        classes = sought(classes).low
     if classes is None:
         raise ConfigError(
             f"--classes is missing: how many kinds to look for in {config.source}; "
@@ -183,23 +229,41 @@ def _images(config: Config) -> ImageSet:
     return drawn(images, config.imbalance)
 
 
-def _run_folder(config: Config, out: Path | None, resume: bool) -> Path:
-    """The run folder asked for, or the first of runs/SOURCE-RECIPE-1, -2, … that does not exist.
-
-    Raises:
-        RunError: there is no run to resume.
-    """
-    if resume and (out is None or not (out / "config.toml").exists()):
+def _check_resumable(out: Path | None) -> None:
+    """Refuse to go on where there is no run."""
+    if out is None or not (out / "config.toml").exists():
         where = "--out, which is missing" if out is None else str(out)
         raise RunError(f"--resume: there is no run in {where}")
+
+
+def _run_folder(config: Config) -> Path:
+    """The first of runs/SOURCE-RECIPE-1, -2, … that did not exist, made so that nobody else takes it.
+
+    Raises:
+        RunError: it cannot be made.
+    """
     name = Path(config.source).stem or "images"
-    free = (path for n in count(1) if not (path := Path("runs", f"{name}-{config.recipe}-{n}")).exists())
-    return out or next(free)
+    for path in (Path("runs", f"{name}-{config.recipe}-{n}") for n in count(1)):
+        try:
+            path.mkdir(parents=True)
+            break
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunError(why_not_written(path, error)) from error
+    return path
 
 
 def _move_aside(path: Path) -> None:
-    """Rename a run that is there to PATH.1, PATH.2 and so on; what is no run is left for `Run` to refuse."""
-    if (path / "config.toml").exists():
-        aside = next(p for n in count(1) if not (p := path.with_name(f"{path.name}.{n}")).exists())
-        path.rename(aside)
-        terminal.note(f"The run that was in {path} is now in {aside}")
+    """Rename the run that is there to PATH.1, PATH.2 and so on, unless it is being trained."""
+    with _alone(path):
+        pass
+    named = path if path.name else path.resolve()  # "." has no name to add a number to
+    aside = next(p for n in count(1) if not (p := named.with_name(f"{named.name}.{n}")).exists())
+    try:
+        named.rename(aside)
+    except OSError as error:
+        raise RunError(why_not_written(aside, error)) from error
+    terminal.note(
+        f"The run that was in {path} is now in {path.with_name(aside.name) if path.name else aside}"
+    )

@@ -38,7 +38,17 @@ def coarse_pixels(images: Tensor) -> Tensor:
         >>> coarse_pixels(torch.full((2, 1, 28, 28), 255, dtype=torch.uint8)).shape
         torch.Size([2, 196])
     """
-    return F.adaptive_avg_pool2d(images.float(), min(COARSE, images.shape[-1])).flatten(1)
+    return _pooled(images.float(), min(COARSE, images.shape[-1])).flatten(1)
+
+
+def _pooled(images: Tensor, side: int) -> Tensor:
+    """Copies `(N, C, side, side)` of square images: means over cells, which may overlap by a pixel.
+
+    As two matrix products, since not every device pools to a side that does not divide that of the images.
+    """
+    each = torch.eye(images.shape[-1], device="cpu")[None]
+    cells = F.adaptive_avg_pool1d(each, side)[0].to(images)
+    return cells.t() @ images @ cells
 
 
 def upright(images: Tensor) -> Tensor:
@@ -75,7 +85,7 @@ def _grey(images: Tensor) -> Tensor:
     grey = images.float().mean(1, keepdim=True)
     size = grey.shape[-1]
     if size > LARGEST:
-        return F.adaptive_avg_pool2d(grey, LARGEST)
+        return _pooled(grey, LARGEST)
     return grey if size >= SIDE else F.interpolate(grey, size=SIDE, mode="bilinear")
 
 
@@ -116,7 +126,7 @@ def oriented_gradients(images: Tensor) -> Tensor:
     """
     grey = _grey(images) / 255
     if grey.shape[-1] > SIDE:
-        grey = F.adaptive_avg_pool2d(grey, SIDE)
+        grey = _pooled(grey, SIDE)
     # Everything linear in as few passes as can be: smoothed derivatives along every direction at once, and
     # sums over smoothed cells as matrix products.
     along = F.conv2d(F.pad(grey, (2, 2, 2, 2), mode="replicate"), _derivatives(images.device))
@@ -124,8 +134,7 @@ def oriented_gradients(images: Tensor) -> Tensor:
     # 1 along an edge's own direction, 0 at the next one: each edge is shared between the two nearest.
     sharpest = math.cos(math.pi / ORIENTATIONS)
     edges = (along[:, 2:].abs_() - sharpest * strength).clamp_(min=0).div_(1 - sharpest)
-    each = torch.eye(SIDE, device=images.device)[None]
-    cells = F.adaptive_avg_pool1d(F.avg_pool1d(each, 3, 1, 1), CELLS)[0]
+    cells = F.adaptive_avg_pool1d(F.avg_pool1d(torch.eye(SIDE)[None], 3, 1, 1), CELLS)[0].to(edges)
     return (cells.t() @ edges @ cells).flatten(1).clamp(min=0).sqrt()
 
 

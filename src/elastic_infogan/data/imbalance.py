@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 _FORMS = "random:SEED, longtail:RATIO:SEED, counts like 6300,1585,… or FILE.npy:ROW"
+LONGEST_NUMBER = 18
+"""Digits of a number of images, or of a seed, at most."""
+
 Counts = NDArray[np.int64]
 
 
@@ -226,8 +229,8 @@ def _read_table(path: Path) -> Counts:
 
 
 def _natural(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{text!r} is not a whole number")
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
+        raise ValueError(f"{text!r} is not a whole number of {LONGEST_NUMBER} digits at most")
     return int(text)
 
 

@@ -19,6 +19,7 @@ from elastic_infogan.data.packed import list_pictures, nearest_side
 from elastic_infogan.data.parallel import cores, in_order, quiet_pillow
 from elastic_infogan.data.pictures import Header, UnusableError, examine
 from elastic_infogan.data.sources import holds_pictures, load
+from elastic_infogan.files import expanded
 
 __all__ = ["Inspection", "inspect"]
 
@@ -66,7 +67,7 @@ def inspect(
     """
     if not holds_pictures(source):
         return _of_images(load(source, labels=labels))
-    with contextlib.closing(list_pictures(Path(source).expanduser())) as listing:
+    with contextlib.closing(list_pictures(expanded(source))) as listing:
         tally = _Tally(listing)
         tally.examine_all(progress)
         return tally.summary(str(source), None if labels is None else Path(labels))

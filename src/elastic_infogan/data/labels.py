@@ -111,7 +111,9 @@ def from_csv(path: Path, names: Sequence[str] | None, count: int, set_aside: Ite
 def _sortable(labels: Sequence[str | None]) -> NDArray[Any]:
     """Integers where every label is written as one (so that 10 follows 9), else strings."""
     text = [label or "" for label in labels]
-    if all(label.isascii() and label.isdigit() and str(int(label)) == label for label in set(text)):
+    if all(label.isascii() and label.isdigit() and str(int(label)) == label for label in set(text)) and (
+        max(map(int, text), default=0) < 2**63
+    ):
         return np.array([int(label) for label in text], np.int64)
     return np.array(text)
 

@@ -21,6 +21,7 @@ from elastic_infogan.data.named import NAMES, class_names, read_named
 from elastic_infogan.data.packed import load_packed
 from elastic_infogan.data.store import is_store, open_store
 from elastic_infogan.errors import DataError
+from elastic_infogan.files import expanded
 
 __all__ = ["from_array", "holds_pictures", "known_classes", "load"]
 
@@ -106,7 +107,7 @@ def _read(
         pixels, found = read_named(origin)
         images = from_array(pixels, size=size, channels=channels, origin=origin)
         return replace(images, labels=found.astype(np.int64), class_names=class_names(origin))
-    path = Path(origin).expanduser()
+    path = expanded(origin)
     if not origin or not _exists(path):
         raise _unknown(origin)
     if is_store(path):
@@ -129,7 +130,7 @@ def _exists(path: Path) -> bool:
 
 def holds_pictures(source: str | Path) -> bool:
     """Whether a source is a folder or zip of single pictures rather than arrays or a packed store."""
-    path = Path(source).expanduser()
+    path = expanded(source)
     if not str(source) or str(source) in NAMES or not _exists(path) or is_store(path):
         return False
     if not _is_folder_or_zip(path):

@@ -136,17 +136,22 @@ def _fidelity(
         name: _compare(real_features[shown == c], fake_features[asked == c])
         for c, name in enumerate(reference.class_names)
     }
+    comparable = [name for c, name in enumerate(reference.class_names) if (shown == c).sum() > 1]
     overall = _compare(real_features, fake_features) | {
-        f"class_{key}": _mean_over_classes(per_class_scores, key) for key in ("precision", "coverage")
+        f"class_{key}": _mean_over_classes([per_class_scores[name] for name in comparable], key)
+        for key in ("precision", "coverage")
     }
     return {f"{key}_{reference.name}": value for key, value in overall.items()} | {
         f"per_class_{reference.name}": per_class_scores
     }
 
 
-def _mean_over_classes(per_class: Mapping[str, Mapping[str, float | None]], key: str) -> float:
-    """Mean of a score over all classes; a class that no code stands for counts as 0, the worst case."""
-    return float(np.mean([scores[key] or 0.0 for scores in per_class.values()]))
+def _mean_over_classes(per_class: Sequence[Mapping[str, float | None]], key: str) -> float | None:
+    """Mean of a score over classes of two real images or more, None where there are none.
+
+    A class that no code stands for counts as 0, the worst case.
+    """
+    return float(np.mean([scores[key] or 0.0 for scores in per_class])) if per_class else None
 
 
 def _compare(real: Tensor, fake: Tensor) -> dict[str, float | None]:

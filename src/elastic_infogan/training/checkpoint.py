@@ -16,7 +16,7 @@ from elastic_infogan.training.telemetry import ADVICE
 
 __all__ = ["refuse_nan", "restore", "save"]
 
-_SCALARS = ("step", "seconds", "paused", "stage", "attempt", "agreement")
+_SCALARS = ("step", "seconds", "pauses", "stage", "attempt", "agreement", "played", "images")
 """What is kept of a state besides its tensors."""
 
 
@@ -52,6 +52,8 @@ def save(state: State, run: Run) -> None:
     tensors["random/cpu"] = torch.get_rng_state()
     if state.fabric.device.type == "cuda":
         tensors["random/cuda"] = torch.cuda.get_rng_state(state.fabric.device)
+    elif state.fabric.device.type == "mps":
+        tensors["random/mps"] = torch.mps.get_rng_state()
     moment = {name: getattr(state, name) for name in _SCALARS}
     write_tensors(run.checkpoint, tensors, moment)
 
@@ -73,6 +75,11 @@ def restore(state: State, run: Run) -> None:
         state.average.load_state_dict(_under(tensors, "average/"))
         for name, optimiser in state.optimisers.items():
             _set_moments(optimiser, _under(tensors, f"optimiser/{name}/"))
+        if scalars["images"] != state.images:
+            raise RunError(
+                f"{state.config.source} holds other images than when {run.path} began: give it those again, "
+                "or start afresh with --new"
+            )
         for name in _SCALARS:
             setattr(state, name, scalars[name])
         state.best = {n: t.to(state.fabric.device) for n, t in _under(tensors, "best/").items()}
@@ -85,6 +92,8 @@ def restore(state: State, run: Run) -> None:
         ) from error
     if "random/cuda" in tensors and state.fabric.device.type == "cuda":
         torch.cuda.set_rng_state(tensors["random/cuda"], state.fabric.device)
+    elif "random/mps" in tensors and state.fabric.device.type == "mps":
+        torch.mps.set_rng_state(tensors["random/mps"])
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

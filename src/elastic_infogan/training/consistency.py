@@ -68,6 +68,11 @@ def _check_jointvae(config: Config) -> None:
 def _check_game(config: Config) -> None:
     if config.networks.q == "trunk" and config.schedule.encode:
         raise ConfigError("--networks.q trunk: Q has no encoder to train ahead; use --schedule.encode 0")
+    if config.latent.continuous and not config.information.trains_q:
+        raise ConfigError(
+            "--information.no-trains-q: Q's head for continuous codes would never learn; "
+            "leave it out, or use --latent.continuous 0"
+        )
     if config.adversary.conditional and not config.schedule.encode:
         raise ConfigError(
             "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "

@@ -98,8 +98,9 @@ def count(looks: Looks, wanted: Sought, seed: int) -> Count:
     """
     starts = [_clustered(looks, wanted, seed + start) for start in range(STARTS)]
     by_features = [links(looks.by_features, clusters, n) for clusters, n in starts]
-    alone = counted([join(linked, n_classes=1).closeness for linked in by_features], wanted)
-    classes = join(by_features[0], n_classes=alone.found).classes[starts[0][0]]
+    joined = [join(linked, n_classes=1) for linked in by_features]
+    alone = counted([one.closeness for one in joined], wanted)
+    classes = joined[0].at(alone.found)[starts[0][0]]
     alike = [neighbours for neighbours in looks.by_pixels if confirmed(neighbours, classes)]
     if not alike:
         return alone

@@ -33,7 +33,7 @@ SMALL_CLUSTERS = 10
 
 SPARE = 5
 """Groups more than classes that are asked for at most; two were the most that were needed
-(docs/experiments.md), and each costs half a second at 26 classes."""
+(docs/experiments.md)."""
 
 CONFIRMED = 0.75
 """Part of the neighbours of another kind, beyond chance, that must be of one class to have a say."""
@@ -193,9 +193,10 @@ def _after_votes(
     Votes may empty a group of a few odd images, whose code would be lost, and a class with it that was joined
     to another for want of one. One group more is then asked for, until K hold images after the votes.
     """
+    joined = join(*linked, n_classes=n_classes)
     tries: list[NDArray[np.int64]] = []
-    for groups in range(n_classes, min(n_classes + SPARE, len(linked[0])) + 1):
-        tries.append(voted(join(*linked, n_classes=groups).classes[clusters], *by.voters))
+    for groups in range(n_classes, min(n_classes + SPARE, joined.n_clusters) + 1):
+        tries.append(voted(joined.at(groups)[clusters], *by.voters))
         if len(np.unique(tries[-1])) >= n_classes:
             break
     return next((one for one in tries if len(np.unique(one)) == n_classes), tries[0])

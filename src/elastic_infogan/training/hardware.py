@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -15,7 +16,11 @@ from elastic_infogan.training.config import Config, Precision
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["choose_device", "choose_precision", "keep_freed_memory", "make_fabric"]
+__all__ = ["PATIENCE", "choose_device", "choose_precision", "keep_freed_memory", "make_fabric"]
+
+PATIENCE = timedelta(days=7)
+"""How long processes wait for each other: one may pack pictures or find classes alone for hours. That one of
+them has ended its connection tells."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt, from malloc.h."""
@@ -25,11 +30,13 @@ def choose_device(wanted: str) -> str:
     """`cpu`, `cuda` or `mps`; `auto` takes the first accelerator that is there.
 
     Raises:
-        ConfigError: if the device asked for is not there.
+        ConfigError: if the device asked for is not there, or is none of these.
     """
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         return next(name for name, there in present.items() if there)
+    if wanted not in present:
+        raise ConfigError(f"--device {wanted}: {', '.join(present)} or auto is needed")
     if not present[wanted]:
         raise ConfigError(f"--device {wanted}: this machine has none; use --device auto")
     return wanted
@@ -75,14 +82,22 @@ def make_fabric(config: Config) -> Fabric:
     Raises:
         ConfigError: there is no such device, there are not so many, or a cluster's variables contradict it.
     """
-    from lightning_fabric import Fabric  # two seconds, which verbs that do not train can do without
+    # Two seconds, which verbs that do not train can do without.
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
 
     keep_freed_memory()
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on standard error
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     try:
-        return Fabric(accelerator=device, devices=config.devices, num_nodes=config.nodes, precision=precision)
+        return Fabric(
+            accelerator=device,
+            strategy=DDPStrategy(timeout=PATIENCE) if config.devices * config.nodes > 1 else "auto",
+            devices=config.devices,
+            num_nodes=config.nodes,
+            precision=precision,
+        )
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"--devices {config.devices} --nodes {config.nodes}: {reason}") from error

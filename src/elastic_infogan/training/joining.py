@@ -44,6 +44,9 @@ RARER = 0.9
 normalised cut, what rare classes have between them joins before an odd corner of a common class does; with
 1 a rare class is drowned in a common one. Between .8 and .95 little changes (docs/experiments.md)."""
 
+GONE = -1.0
+"""Affinity of a group with itself, and with one that has become part of another."""
+
 ROUNDS = 3
 """Votes among neighbours, each on what the one before left; more change nothing (docs/experiments.md)."""
 
@@ -139,36 +142,53 @@ def _towards(neighbours: Tensor, clusters: NDArray[np.int64], n_clusters: int) -
 
 @dataclass(frozen=True)
 class Joined:
-    """Small clusters in classes.
+    """Small clusters joined into groups, two at a time.
 
     Arguments:
-        classes: of each small cluster, int64 `(M,)` in 0 ... K-1.
-        closeness: affinity of the two groups of each joining, the first joining first.
+        n_clusters: M.
+        pairs: the two groups of each joining, the first joining first: a group goes by its lowest number.
+        closeness: affinity of these two.
     """
 
-    classes: NDArray[np.int64]
+    n_clusters: int
+    pairs: Sequence[tuple[int, int]]
     closeness: Sequence[float]
 
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Group of each small cluster after all joinings, int64 `(M,)`."""
+        return self.at(self.n_clusters - len(self.pairs))
 
-def affinity(between: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))` of links `(M, M)`, d those of a group to anyone.
+    def at(self, groups: int) -> NDArray[np.int64]:
+        """Group of each small cluster, int64 `(M,)` in 0 ... groups-1, when so many groups were left."""
+        lead = np.arange(self.n_clusters)
+        for one, other in self.pairs[: self.n_clusters - groups]:
+            lead[lead == other] = one
+        return np.unique(lead, return_inverse=True)[1].astype(np.int64)
+
+
+def affinity(
+    between: NDArray[np.float64], degree: NDArray[np.float64] | float, degrees: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """`L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))` of links L, d those of a group to anyone.
 
     It asks which part of the lesser group's links that can leave it lead to the other, so that two halves of
     a common class join before a rare class, which has few links but keeps them to itself, is drowned. With
     r = 1/2 it is the normalised cut of Shi and Malik (PAMI 2000).
+
+    Arguments:
+        between: L of one group `(M,)` or of several `(N, M)`.
+        degree: d of these, a number or `(N, 1)`.
+        degrees: d of all, `(M,)`.
     """
-    degree = between.sum(1)
-    lesser, greater = (
-        np.power(degree, RARER),
-        np.power(degree, 1 - RARER),
-    )  # of M, not of M x M: ten times as fast
-    weight = np.minimum(lesser[:, None], lesser) * np.maximum(greater[:, None], greater)
-    close: NDArray[np.float64] = between / np.maximum(weight, 1e-12)
+    lesser = np.minimum(np.power(degree, RARER), np.power(degrees, RARER))
+    greater = np.maximum(np.power(degree, 1 - RARER), np.power(degrees, 1 - RARER))
+    close: NDArray[np.float64] = between / np.maximum(lesser * greater, 1e-12)
     return close
 
 
 def join(*kinds: NDArray[np.float64], n_classes: int) -> Joined:
-    """Join the two groups with the largest mean affinity until K are left.
+    """Join the two groups with the largest mean affinity until K are left; without links the smallest two.
 
     Arguments:
         kinds: symmetric counts of links `(M, M)` of one kind or several, M >= K. A mean, since what one kind
@@ -180,27 +200,33 @@ def join(*kinds: NDArray[np.float64], n_classes: int) -> Joined:
         >>> join(np.array([[8, 3, 0], [3, 8, 1], [0, 1, 4]]), n_classes=2).classes
         array([0, 0, 1])
     """
-    between = [kind.astype(np.float64) for kind in kinds]
-    members = [np.array([k]) for k in range(len(between[0]))]
-    closeness = []
-    while len(members) > n_classes:
-        close = np.mean([affinity(kind) for kind in between], axis=0)
-        np.fill_diagonal(close, -1.0)
-        one, other = sorted(divmod(int(close.argmax()), len(members)))
+    between = np.stack(kinds).astype(np.float64)
+    degrees = between.sum(2)
+    close = np.mean([affinity(kind, d[:, None], d) for kind, d in zip(between, degrees, strict=True)], axis=0)
+    np.fill_diagonal(close, GONE)
+    left, pairs, closeness = list(range(len(close))), [], []
+    while len(left) > n_classes:
+        one, other = sorted(divmod(int(close.argmax()), len(close)))
+        if close[one, other] <= 0:
+            one, other = sorted(sorted(left, key=lambda k: float(degrees[:, k].sum()))[:2])
+        pairs.append((one, other))
         closeness.append(float(close[one, other]))
-        between = [_united(kind, one, other) for kind in between]
-        members[one] = np.concatenate([members[one], members.pop(other)])
-    classes = np.empty(len(kinds[0]), np.int64)
-    for k, group in enumerate(members):
-        classes[group] = k
-    return Joined(classes, closeness)
+        left.remove(other)
+        _unite(between, degrees, one, other)
+        # Of all other pairs nothing has changed.
+        row = np.mean([affinity(L[one], d[one], d) for L, d in zip(between, degrees, strict=True)], axis=0)
+        close[one, left] = close[left, one] = row[left]
+        close[other] = close[:, other] = close[one, one] = GONE
+    return Joined(len(close), pairs, closeness)
 
 
-def _united(between: NDArray[np.float64], one: int, other: int) -> NDArray[np.float64]:
-    """Links `(M - 1, M - 1)` after group `other` became part of group `one`."""
-    between[one] += between[other]
+def _unite(between: NDArray[np.float64], degrees: NDArray[np.float64], one: int, other: int) -> None:
+    """Make group `other` part of group `one`, in links of each kind `(kinds, M, M)` and their sums."""
     between[:, one] += between[:, other]
-    return np.delete(np.delete(between, other, 0), other, 1)
+    between[:, :, one] += between[:, :, other]
+    between[:, other] = between[:, :, other] = 0
+    degrees[:, one] += degrees[:, other]
+    degrees[:, other] = 0
 
 
 def voted(classes: NDArray[np.int64], *alike: Tensor) -> NDArray[np.int64]:

@@ -37,6 +37,9 @@ STEPS: Mapping[str, Callable[[Any], None]] = {
 
 LINES_PER_CHECKPOINT = 4
 
+PAUSE = 0.1
+"""Seconds between two steps from which on they are taken off the budget of steps."""
+
 
 class Interrupted(Exception):
     """Training stopped because it was asked to; the checkpoint is up to date."""
@@ -101,7 +104,8 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
         state.step += 1
         done = time.perf_counter()
         paused, seconds, asked = state.processes.agreed(ready - began, done - ready, interruption.asked)
-        state.paused += paused
+        if paused > PAUSE:
+            state.pauses.append((state.seconds, paused))
         state.seconds += paused + seconds
         tuner.record(done - ready)
         snapshots.keep(state, run, before)
@@ -133,6 +137,7 @@ def prepare(state: State, run: Run) -> None:
         enter(state, *now, run)
     elif balance_is_due(state):
         steps.settle(state)
+        checkpoint.refuse_nan(state)
         discovery.balance(state)
     set_learning_rates(state)
 
@@ -143,14 +148,16 @@ def enter(state: State, stage: str, attempt: int, run: Run) -> None:
     Leaving `encode` means finding the classes among the features, and with them a label for every image, for
     the stage to build on. Leaving `refine`, Q labels them anew.
     """
-    if state.stage == "encode":
+    if stage == "encode" and (state.stage != "encode" or attempt < state.attempt):
+        # Begins, or is returned to: of a budget that has become larger less is used.
+        state.labels, state.agreement, state.best = None, [], {}
+        state.batches.draw_by_groups(None)
+    elif state.stage == "encode":
         leave_encode(state, stage, run)
         state.batches.draw_by_groups(None)
     elif state.stage == "refine":
         steps.settle(state)
         state.labels = discovery.assign(state)
-    elif stage == "encode":  # begins, or is returned to, of a budget that has become larger
-        state.labels, state.agreement, state.best = None, [], {}
     state.stage, state.attempt = stage, attempt
 
 
@@ -167,6 +174,7 @@ def leave_encode(state: State, stage: str, run: Run) -> None:
     number = discovery.discover(state)
     if not state.fabric.is_global_zero:
         return
+    run.set_names_aside()
     if number is not None:
         run.write_classes(number.as_json())
     if state.config.restarts > 1:
@@ -196,7 +204,8 @@ def set_learning_rates(state: State) -> None:
 def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> None:
     """One line of `stats.jsonl`, also given to `report`."""
     elapsed = state.seconds - state.meter.since
-    left = (state.seconds - state.paused) * (1 / state.progress - 1)
+    worked = state.seconds - sum(took for _, took in state.pauses)
+    left = worked * (1 / state.progress - 1)
     progress = Progress(
         state.stage,
         state.step,

@@ -19,7 +19,17 @@ from elastic_infogan.training.hardware import make_fabric
 from elastic_infogan.training.interruption import STARTED_BY
 from elastic_infogan.training.processes import Processes
 
-__all__ = ["GOES_ON", "LOST", "OTHER_ENDED", "are_started", "loss_told", "meet", "same_for_all", "together"]
+__all__ = [
+    "GOES_ON",
+    "LOST",
+    "OTHER_ENDED",
+    "are_started",
+    "fingerprint",
+    "loss_told",
+    "meet",
+    "same_for_all",
+    "together",
+]
 
 GOES_ON = "the last checkpoint is kept, and the same command goes on from there"
 """What a training whose processes ended leaves."""
@@ -30,7 +40,7 @@ OTHER_ENDED = 3
 """Exit status of a process that ends since another has; whoever started both says what happened."""
 
 SAMPLED = 64
-"""Images by which processes tell whether they have the same."""
+"""Images by which processes, and a run that goes on, tell whether they are the same."""
 
 T = TypeVar("T")
 
@@ -94,12 +104,17 @@ def same_for_all(processes: Processes, config: Config, images: NDArray[np.uint8]
     Raises:
         DataError: they have not: images are shared by their numbers.
     """
-    some = images[np.linspace(0, len(images) - 1, SAMPLED).astype(np.int64)]
-    seen = processes.of_all((images.shape, zlib.crc32(np.ascontiguousarray(some).tobytes()), config))
-    others = [rank for rank, (shape, checksum, _) in enumerate(seen) if (shape, checksum) != seen[0][:2]]
+    seen = processes.of_all((fingerprint(images), config))
+    others = [rank for rank, (theirs, _) in enumerate(seen) if theirs != seen[0][0]]
     if others:
         raise DataError(f"{config.source} holds other images for process {others[0]} than for process 0")
-    return seen[0][2]
+    return seen[0][1]
+
+
+def fingerprint(images: NDArray[np.uint8]) -> list[int]:
+    """Shape of the images and a checksum of some of them: other images will hardly have the same."""
+    some = images[np.linspace(0, len(images) - 1, SAMPLED).astype(np.int64)]
+    return [*images.shape, zlib.crc32(np.ascontiguousarray(some).tobytes())]
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from elastic_infogan.core.share import Share
+from elastic_infogan.training.hardware import PATIENCE
 
 __all__ = ["Processes"]
 
@@ -33,7 +34,7 @@ class Processes:
         self.share = Share(fabric.global_rank, fabric.world_size)
         # Reading a number back from an accelerator would make every step wait for it.
         apart = not self.alone and fabric.device.type != "cpu"
-        self._control = dist.new_group(backend="gloo") if apart else None
+        self._control = dist.new_group(backend="gloo", timeout=PATIENCE) if apart else None
 
     @property
     def first(self) -> bool:
@@ -47,7 +48,7 @@ class Processes:
 
     def mean(self, tensor: Tensor) -> Tensor:
         """`tensor` averaged over all."""
-        return tensor if self.alone else self._reduced(tensor, "mean")
+        return tensor if self.alone else self._mean(tensor)
 
     def mean_with_gradient(self, scalar: Tensor) -> Tensor:
         """A scalar averaged over all, with a way back for gradients."""
@@ -66,7 +67,8 @@ class Processes:
         if self.alone:
             return paused, seconds, asked
         own = torch.tensor([paused, seconds, float(asked)], dtype=torch.float64)
-        before, during, any_asked = self._reduced(own, "max", self._control).tolist()
+        dist.all_reduce(own, dist.ReduceOp.MAX, self._control)  # Fabric's would go through the accelerator
+        before, during, any_asked = own.tolist()
         return before, during, bool(any_asked)
 
     def of_all(self, own: T) -> list[T]:
@@ -96,8 +98,8 @@ class Processes:
             raise TypeError(f"all_gather of a tensor gave {type(everyone)}")
         return everyone
 
-    def _reduced(self, tensor: Tensor, how: str, group: dist.ProcessGroup | None = None) -> Tensor:
-        reduced = self.fabric.all_reduce(tensor, group, how)
+    def _mean(self, tensor: Tensor) -> Tensor:
+        reduced = self.fabric.all_reduce(tensor, reduce_op="mean")
         if not isinstance(reduced, Tensor):
             raise TypeError(f"all_reduce of a tensor gave {type(reduced)}")
         return reduced

@@ -21,9 +21,10 @@ def resize(state: State, n_classes: int) -> None:
     if n_classes == state.model.n_classes:
         return
     config, old = state.config, state.model
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)  # the same weights in every process
-        new = build(replace(config, classes=n_classes), old.spec.size, old.spec.channels)
+    drawn = torch.get_rng_state()
+    torch.default_generator.manual_seed(config.seed)  # the CPU's alone; the same weights in every process
+    new = build(replace(config, classes=n_classes), old.spec.size, old.spec.channels)
+    torch.set_rng_state(drawn)
     new = new.to(state.fabric.device)
     new.encoder.load_state_dict(old.encoder.state_dict())
     new.train(old.training)

@@ -24,7 +24,16 @@ from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training.config import Config, flatten, from_toml, overlay, to_toml
 
-__all__ = ["CHANGEABLE", "Run", "read_tensors", "replacing", "with_budget", "write_tensors"]
+__all__ = [
+    "CHANGEABLE",
+    "NAMES",
+    "NAMES_ASIDE",
+    "Run",
+    "read_tensors",
+    "replacing",
+    "with_budget",
+    "write_tensors",
+]
 
 PROGRAM = "elastic-infogan "
 FORMAT = PROGRAM + "2"
@@ -32,6 +41,9 @@ FORMAT = PROGRAM + "2"
 
 MODELS: Mapping[str, type[ClassModel]] = {model.kind: model for model in (ElasticInfoGAN, JointVAE)}
 """What `model.json` may call the model."""
+
+NAMES, NAMES_ASIDE = "names.json", "names-before.json"
+"""Names and merges of the classes, and those of classes that were found anew since."""
 
 CHANGEABLE = {"minutes", "steps", "device", "precision", "devices", "nodes", "interval", "snapshots"}
 """Settings that a resumed run may be given anew: how long and where, not what."""
@@ -118,9 +130,8 @@ class Run:
     def create(cls, path: str | Path, config: Config) -> Run:
         """A new run in an empty or missing folder, or the run that is there, to be resumed.
 
-        Raises:
-            RunError: if the folder holds something else.
-            ConfigError: if the run there has other settings; the first one is named.
+            Raises:
+        XX: if the run there has other settings; the first one is named.
         """
         path = Path(path)
         if (path / "config.toml").exists():
@@ -142,7 +153,13 @@ class Run:
                     f"{path} was started with {name} = {value!r}, not {wanted[name]!r}: "
                     "use --new to start afresh, or --out for another folder"
                 )
-        return cls(path, config)._begin()
+        run = cls(path, config)
+        if (path / "model.safetensors").exists() and not run.checkpoint.exists():
+            raise RunError(
+                f"{path} holds a model but no checkpoint, so that its training cannot go on: "
+                "choose another folder with --out, or move this one aside and start afresh with --new"
+            )
+        return run._begin()
 
     def _begin(self) -> Run:
         """Write the configuration first: a folder without it is nobody's run, whenever a crash comes."""
@@ -222,15 +239,28 @@ class Run:
             self.write_text("stats.jsonl", "".join(f"{line}\n" for line in lines))
 
     def forget_end(self) -> None:
-        """Take away what tells that training ended, `shares.json`, since it goes on.
+        """Take away what tells that training ended, and what was found of the model then, since it goes on.
 
         Raises:
             RunError: if it cannot be removed.
         """
-        try:
-            (self.path / "shares.json").unlink(missing_ok=True)
-        except OSError as error:
-            raise RunError(files.why_not_written(self.path / "shares.json", error)) from error
+        for name in ("shares.json", "metrics.json", "diagnosis.json"):
+            try:
+                (self.path / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise RunError(files.why_not_written(self.path / name, error)) from error
+
+    def set_names_aside(self) -> None:
+        """Rename `names.json`: classes are found anew, and their numbers mean something else from now on.
+
+        Raises:
+            RunError: if it cannot be renamed.
+        """
+        if (self.path / NAMES).exists():
+            try:
+                (self.path / NAMES).replace(self.path / NAMES_ASIDE)
+            except OSError as error:
+                raise RunError(files.why_not_written(self.path / NAMES_ASIDE, error)) from error
 
     def stats(self) -> list[dict[str, Any]]:
         """The lines of `stats.jsonl` so far, without one that a crash or a full disk cut short."""

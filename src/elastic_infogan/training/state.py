@@ -29,7 +29,7 @@ from elastic_infogan.training.config import Config, flatten
 from elastic_infogan.training.consistency import consistent
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.limits import within_limits
-from elastic_infogan.training.meeting import meet
+from elastic_infogan.training.meeting import fingerprint, meet
 from elastic_infogan.training.presets import ranges
 from elastic_infogan.training.processes import Processes
 from elastic_infogan.training.sought import sought
@@ -50,7 +50,9 @@ class State:
         labels: the class that Q gave each image when the stage began, int64 `(N,)` on the CPU, or None.
         attempt: which of the encoders learns, from 0.
         seconds: training time so far; start-up and packing do not count.
-        paused: how much of it went into finding groups and classes between steps.
+        pauses: when finding groups or classes began between steps, and how long it took, in seconds.
+        images: shape and checksum of the images, see `meeting.fingerprint`.
+        played: steps that G has learned for.
         decay: what is left of learning rates at this point of the stage.
         processes: that share each batch.
     """
@@ -72,20 +74,27 @@ class State:
     decay: float = 1.0
     step: int = 0
     seconds: float = 0.0
-    paused: float = 0.0
+    pauses: list[tuple[float, float]] = field(default_factory=list)
+    images: list[int] = field(default_factory=list)
+    played: int = 0
     meter: Meter = field(default_factory=Meter)
 
     @property
     def progress(self) -> float:
         """Fraction of the budget that is used.
 
-        Of minutes, those that steps have: what finding classes takes shortens all that is left alike, where
-        it would take most of a short stage that comes after it.
+        Of minutes, those that steps have: during a pause none is used, and what it takes shortens all that is
+        left alike, where it would take most of a short stage that comes after it.
         """
         if self.config.steps is not None:
             return self.step / self.config.steps
-        budget = 60 * (self.config.minutes or 0.0) - self.paused
-        return (self.seconds - self.paused) / budget if budget > 0 else 1.0
+        budget, used, since = 60 * (self.config.minutes or 0.0), 0.0, 0.0
+        for began, took in [*self.pauses, (self.seconds, 0.0)]:
+            if budget <= since:
+                return 1.0
+            used += (1 - used) * (began - since) / (budget - since)
+            since = began + took
+        return used
 
     @property
     def number_is_known(self) -> bool:
@@ -262,6 +271,7 @@ def setup(config: Config, images: NDArray[np.uint8], fabric: Fabric | None = Non
         batches=ImageBatches(images, fabric.device),
         views=IdentityViews(**ranges(config.views)),
         table=update_table(config),
+        images=fingerprint(images),
     )
 
 

@@ -191,9 +191,13 @@ def follow(state: State, batch: Batch) -> None:
     The pull fades as learning rates do, or the prior would end as scattered as the shares of a few batches.
     """
     prior = state.config.prior
-    if prior.learned and prior.posterior_rate and batch.labels is not None:
+    if not prior.learned:
+        return
+    if prior.posterior_rate and batch.labels is not None:
         shares = torch.bincount(batch.labels, minlength=state.model.n_classes) / len(batch)
         state.model.prior.follow(state.processes.mean(shares), prior.posterior_rate * state.decay)
+    elif prior.floor:  # of which the gradient knows nothing
+        state.model.prior.assign(state.model.prior.probabilities())
 
 
 @torch.no_grad()
@@ -201,7 +205,8 @@ def average(state: State) -> None:
     """Move the averaged generator towards the present one, at first fast, since it starts untrained."""
     if not state.config.adversary.ema:
         return
-    decay = min(state.config.adversary.ema, (1 + state.step) / (10 + state.step))
+    decay = min(state.config.adversary.ema, (1 + state.played) / (10 + state.played))
+    state.played += 1
     theirs = state.model.generator.state_dict()
     pairs = [(t, theirs[name]) for name, t in state.average.state_dict().items() if t.is_floating_point()]
     ours, present = zip(*pairs, strict=True)
