@@ -19,12 +19,14 @@ from starlette.testclient import TestClient
 
 from elastic_infogan.apps.cli import run
 from elastic_infogan.apps.explored import PAGE, Explored
+from elastic_infogan.apps.explorer import _bound
 from elastic_infogan.apps.explorer_app import guarded
 from elastic_infogan.apps.explorer_guard import MOST_BYTES
 from elastic_infogan.apps.gallery import open_gallery
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.apps.steering import STEPS, directions
+from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.run import Run
 
 HERE = "http://127.0.0.1:8765"
@@ -287,6 +289,7 @@ def test_a_name_that_was_made_to_point_here_is_refused(client, host):
         {"Origin": "http://evil.example"},
         {"Origin": "http://127.0.0.1:9999"},
         {"Origin": "null"},
+        {"Origin": "http://["},
     ],
 )
 def test_a_page_of_another_site_is_refused(client, own_run, headers):
@@ -374,3 +377,19 @@ def test_an_address_that_cannot_be_bound_is_named(explorable, fails):
 
 def test_what_is_no_run_is_named(tmp_path, fails):
     assert "is not a run folder" in fails("explore", tmp_path, "--port", 0)
+
+
+def test_a_port_is_taken_before_anything_is_loaded():
+    with _bound("127.0.0.1", 0) as server, pytest.raises(ConfigError, match="is taken"):
+        _bound("127.0.0.1", server.getsockname()[1])
+
+
+def test_what_is_no_name_of_a_host_is_said(explorable, fails):
+    assert "--host my..host" in fails("explore", explorable, "--host", "my..host")
+
+
+def test_two_pages_of_one_run_keep_each_others_names(own_run, gallery):
+    first, second = (Explored(replace(gallery, run=Run.open(own_run))) for _ in range(2))
+    first.rename(lambda classes: classes.named(0, "circle"))
+    second.rename(lambda classes: classes.named(1, "stroke"))
+    assert ClassNames.of(Run.open(own_run), 10).names == {0: "circle", 1: "stroke"}

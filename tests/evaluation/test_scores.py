@@ -103,3 +103,11 @@ def test_fidelity_needs_labels_and_is_left_out_without_real_images(trained, digi
     assert not any("fid" in key for key in evaluate_generated(sampler, 10, trained.reference, 5))
     with pytest.raises(DataError, match="fidelity per class"):
         evaluate_generated(sampler, 10, trained.reference, 5, replace(digits, labels=None))
+
+
+def test_a_class_of_one_real_image_does_not_count_in_the_mean_over_classes(trained, digits):
+    others, zeros = np.flatnonzero(digits.labels > 0), np.flatnonzero(digits.labels == 0)
+    but_one = digits.subset(np.concatenate([others, zeros[:1]]))
+    scores = evaluate_generated(copies(digits, range(10)), 10, trained.reference, 40, but_one)
+    assert scores["per_class_reference_cnn1"]["0"] == dict.fromkeys(FIDELITY)
+    assert scores["class_precision_reference_cnn1"] > 0.8

@@ -26,6 +26,11 @@ def test_every_recipe_is_consistent(recipe):
     [
         ("paper", {"schedule.encode": 0.1}, "--networks.q trunk: Q has no encoder"),
         ("elastic", {"schedule.encode": 0.0}, "--adversary.conditional: D needs"),
+        (
+            "elastic",
+            {"latent.continuous": 2, "information.trains_q": False},
+            "--information.no-trains-q: Q's head for continuous codes",
+        ),
         ("jointvae", {"contrast.weight": 1.0}, "--contrast.weight: jointvae has no such part"),
         ("jointvae", {"prior.learned": True}, "--prior.learned: jointvae has no such part"),
         ("elastic", {"model": "jointvae"}, "--latent.noise: jointvae has no such part"),

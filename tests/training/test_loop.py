@@ -305,7 +305,7 @@ def test_a_run_does_not_go_on_with_other_images(small, trained, digits):
     run = trained(small(steps=4))
     longer = Run.create(run.path, replace(run.config, steps=8))
     before = run.checkpoint.read_bytes()
-    with pytest.raises(RunError, match="digits holds other images than when .*run began"):
+    with pytest.raises(RunError, match=r"digits holds other images than when .*run began"):
         train(longer.config, digits[1:], longer)
     assert run.checkpoint.read_bytes() == before
 
