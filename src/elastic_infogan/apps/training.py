@@ -104,7 +104,7 @@ def _begin(
     out: Path | None, asked: Config, config: Config, images: ImageSet, new: bool, held: ExitStack
 ) -> Path:
     """Make the run folder, hold it, and say what was chosen unless the run goes on with what it chose."""
-    path = _run_folder(config) if out is None else out
+    path = _run_folder(config) if out is None else _named(out)
     there = (path / "config.toml").exists()
     if there and new:
         _move_aside(path)
@@ -254,14 +254,18 @@ def _run_folder(config: Config) -> Path:
     return path
 
 
+def _named(path: Path) -> Path:
+    """A path by its name: "." has none that a number could be added to, and moves with what is in it."""
+    return path if path.name else path.resolve()
+
+
 def _move_aside(path: Path) -> None:
     """Rename the run that is there to PATH.1, PATH.2 and so on, unless it is being trained."""
     with _alone(path):
         pass
-    named = path if path.name else path.resolve()  # "." has no name to add a number to
-    aside = next(p for n in count(1) if not (p := named.with_name(f"{named.name}.{n}")).exists())
+    aside = next(p for n in count(1) if not (p := path.with_name(f"{path.name}.{n}")).exists())
     try:
-        named.rename(aside)
+        path.rename(aside)
     except OSError as error:
         raise RunError(why_not_written(aside, error)) from error
     terminal.note(
