@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from elastic_infogan.apps.cli import run
+from elastic_infogan.training.run import Run
 
 COMMAND = [sys.executable, "-m", "elastic_infogan"]
 
@@ -328,3 +329,10 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, number):
     assert process.returncode == 130, said
     assert f"elastic-infogan train digits --out {out}" in said
     assert "Traceback" not in said
+
+
+def test_a_range_of_one_number_is_that_number(tmp_path, capsys):
+    command = ["train", "digits", "--classes", "7-7", "--steps", "12", "--batch", "16"]
+    assert run([*command, "--schedule.encode-batch", "16", "--out", str(tmp_path / "run")]) == 0
+    assert Run.open(tmp_path / "run").config.classes == 7
+    assert "number of classes" not in capsys.readouterr().out

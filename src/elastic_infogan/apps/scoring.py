@@ -80,7 +80,11 @@ def measure_for(
 
 
 def _same_place(source: str, trained_on: str) -> bool:
-    """Whether two sources are one, however each is spelt; named sets are files that nobody has."""
+    """Whether two sources are one, however each is spelt.
+
+    >>> _same_place("pictures/", "./pictures"), _same_place("mnist", "fashion-mnist")
+    (True, False)
+    """
     return source == trained_on or expanded(source).resolve() == expanded(trained_on).resolve()
 
 

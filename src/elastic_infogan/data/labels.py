@@ -109,13 +109,20 @@ def from_csv(path: Path, names: Sequence[str] | None, count: int, set_aside: Ite
 
 
 def _sortable(labels: Sequence[str | None]) -> NDArray[Any]:
-    """Integers where every label is written as one (so that 10 follows 9), else strings."""
+    """Integers where every label is written as one (so that 10 follows 9), else strings.
+
+    >>> _sortable(["10", "9"]).tolist(), _sortable(["10", "99999999999999999999"]).tolist()
+    ([10, 9], ['10', '99999999999999999999'])
+    """
     text = [label or "" for label in labels]
-    if all(label.isascii() and label.isdigit() and str(int(label)) == label for label in set(text)) and (
-        max(map(int, text), default=0) < 2**63
-    ):
+    if all(map(_is_number, set(text))):
         return np.array([int(label) for label in text], np.int64)
     return np.array(text)
+
+
+def _is_number(label: str) -> bool:
+    """Whether a label is a whole number as one writes it, of few enough digits for 64 bits."""
+    return label.isascii() and label.isdigit() and len(label) <= 18 and str(int(label)) == label
 
 
 def _as_index(image: str, count: int) -> int | None:
