@@ -23,10 +23,10 @@ SIZE = (4.2, 2.5)
 BANDS = 10
 """colours of the page for classes: --band-0 … --band-9, repeated where there are more"""
 
-_INK, _LINE, _FAINT = "#010101", "#020202", "#030303"
+_INK, _LINE, _FAINT, _BACK = "#010101", "#020202", "#030303", "#050505"
 _BAND = [f"#0401{k:02x}" for k in range(BANDS)]
 # The figure is drawn in colours that nobody would choose, each then replaced by a colour of the page.
-_COLOURS = {_INK: "var(--ink-2)", _LINE: "var(--accent)", _FAINT: "var(--rule)"} | {
+_COLOURS = {_INK: "var(--ink-2)", _LINE: "var(--accent)", _FAINT: "var(--rule)", _BACK: "var(--bg)"} | {
     colour: f"var(--band-{k})" for k, colour in enumerate(_BAND)
 }
 _STYLE: dict[Any, Any] = {
@@ -65,7 +65,7 @@ def prior_over_time(minutes: NDArray[np.float64], prior: NDArray[np.float64], st
     with rc_context(_STYLE):
         figure, axes = _axes(stages)
         colours = [_BAND[k % BANDS] for k in range(prior.shape[1])]
-        axes.stackplot(minutes, prior.T, colors=colours, edgecolor="none", linewidth=0)
+        axes.stackplot(minutes, prior.T, colors=colours, edgecolor=_BACK, linewidth=0.6)
         tops = prior[-1].cumsum()
         for k, (top, share) in enumerate(zip(tops, prior[-1], strict=True)):
             if share >= 0.035:  # the height of a line of text
@@ -76,7 +76,10 @@ def prior_over_time(minutes: NDArray[np.float64], prior: NDArray[np.float64], st
         axes.set_xlim(0, max(minutes[-1], 1e-6))
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        return _svg(figure, "Class prior over time, one band a class; final shares are in the table above")
+        largest = (f"{prior[-1][k]:.0%} class {k}" for k in np.argsort(-prior[-1], kind="stable")[:3])
+        return _svg(
+            figure, f"Class prior over time, one band a class; in the end {', '.join(largest)} and so on"
+        )
 
 
 def _axes(stages: Stages) -> tuple[Figure, Axes]:

@@ -125,7 +125,7 @@ def _real(counted: Counted, code: int) -> dict[str, Any]:
         "uncertain": strip(gallery.at(unsure), EACH // 2, f"{len(unsure)} least certain images of {whose}"),
         "unsure_from": float(probabilities.min()),
         "unsure_to": float(probabilities.max()),
-        "rivals": [_said(names, rival) for rival in _most_frequent(rivals.argmax(axis=1))],
+        "rivals": [_said(names, k) for k in _most_frequent(rivals.argmax(axis=1))] if rivals.any() else [],
     }
 
 
@@ -145,7 +145,7 @@ def _walks(counted: Counted, codes: Sequence[int]) -> list[dict[str, Any]]:
     said = {k: _said(names, k) for k in codes}
     within = [
         (names.title(k), strip(within_class(model, k, STEPS), STEPS, f"walk through the noise in {said[k]}"))
-        for k in codes
+        for k in (codes if model.spec.noise else [])
     ]
     pairs = list(zip(codes, [*codes[1:], *codes[:1]], strict=True)) if len(codes) > 1 else []
     between = [

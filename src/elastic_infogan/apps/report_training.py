@@ -29,6 +29,9 @@ LOSSES = {
     "adversarial_d": ("Discriminator", "1.39 is chance; towards 0 it overpowers the generator"),
     "adversarial_g": ("Generator", "high where the discriminator sees through it"),
     "information": ("Class information", "how hard it is to tell the class of a generated image; 0 is best"),
+    "reconstruction": ("Reconstruction", "cross-entropy a pixel between an image and what is decoded of it"),
+    "capacity_class": ("Class capacity", "nats between what the class code tells and what it may tell"),
+    "capacity_continuous": ("Continuous capacity", "the same of the continuous codes together"),
     "information_continuous": ("Continuous codes", "how hard it is to read them off a generated image"),
 }
 SCORES = {
@@ -38,7 +41,7 @@ SCORES = {
     "generated_nmi": ("Generated NMI", "the same as NMI between the code asked for and what was generated"),
     "ent": ("ENT", "mean entropy in nats between codes and generated kinds; 0 is best"),
     "classes_generated": ("Kinds generated", "kinds that make up at least half of some code"),
-    "prior_rmse": ("Prior RMSE", "error of the learned class prior against the true shares"),
+    "prior_rmse": ("Prior RMSE", "error of the class prior against the true shares"),
     "uniform_prior_rmse": ("… of a uniform prior", "what a prior that learned nothing has"),
     "prior_jsd": ("Prior JSD", "Jensen–Shannon divergence of prior and true shares"),
 }
@@ -60,8 +63,10 @@ def content(run: Run) -> dict[str, Any]:
         else None,
         "minutes": stats[-1]["seconds"] / 60 if stats else 0.0,
         "steps": stats[-1]["step"] if stats else 0,
-        "charts": _charts(stats),
+        "charts": _charts(stats, run.config),
         "scores": scores(metrics),
+        "scored_on": metrics.get("source"),
+        "scored_images": metrics.get("images"),
         "by_label": metrics.get("classes", []),
         "evaluate": shlex.join(["elastic-infogan", "evaluate", str(run.path)]),
         "command": command(run.config, str(run.path)),
@@ -135,7 +140,7 @@ def scores(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _charts(stats: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+def _charts(stats: Sequence[Mapping[str, Any]], config: Config) -> list[tuple[str, str, str]]:
     """Title, explanation and SVG of each chart; the prior first."""
     if not stats:
         return []
@@ -145,7 +150,8 @@ def _charts(stats: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
         minutes = np.array([0.0, *(line["seconds"] / 60 for line in stats)])
         uniform = [1 / n_classes] * n_classes  # it starts so, and is not told while K is to be found out
         told = (line["prior"] if len(line["prior"]) == n_classes else uniform for line in stats)
-        prior = np.array([uniform, *told])
+        start = uniform if config.prior.start == "uniform" else stats[0]["prior"]
+        prior = np.array([start, *told])
         about = "one band a class, its height the share; the number is the class"
         drawn.append(("Class prior over time", about, charts.prior_over_time(minutes, prior, stages)))
     for name in dict.fromkeys(name for line in stats for name in line["losses"]):

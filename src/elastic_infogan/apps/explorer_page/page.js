@@ -97,7 +97,14 @@ function card(item, largest) {
   const mosaic = element("a", { className: "mosaic", href: `#/class/${item.code}` }, examples);
   mosaic.setAttribute("aria-label", `Browse ${item.title}: ${number.format(item.count)} images`);
   const name = element("input", { id, value: item.name, maxLength: 60, autocomplete: "off", placeholder: `Name class ${item.codes.join(" + ")}` });
-  name.addEventListener("change", trying(() => rename(item.code, name.value)));
+  // A name that could not be saved is marked, and Enter tries again: without a change of text no event comes.
+  const save = trying(async () => {
+    name.setAttribute("aria-invalid", "true");
+    await rename(item.code, name.value);
+    name.removeAttribute("aria-invalid");
+  });
+  name.addEventListener("change", save);
+  name.addEventListener("keydown", (event) => { if (event.key === "Enter" && name.ariaInvalid === "true") save(); });
   const tick = element("input", { type: "checkbox", checked: chosen.has(item.code) });
   tick.setAttribute("aria-label", `Choose ${item.title} for a merge`);
   const share = element("span");
@@ -146,9 +153,13 @@ async function rename(code, name) {
   }
 }
 
+let merging = false;
 async function merge() {
-  use(await ask("api/merges", json("POST", { codes: [...chosen] })));
-  const item = classOf([...chosen][0]);
+  if (merging) return;
+  merging = true;
+  const codes = [...chosen];
+  try { use(await ask("api/merges", json("POST", { codes }))); } finally { merging = false; }
+  const item = classOf(codes[0]);
   chosen.clear();
   showClasses();
   say(`Merged: classes ${item.codes.join(" + ")} count as one, ${item.title}`);
@@ -157,7 +168,7 @@ async function merge() {
 
 // --- one class ----------------------------------------------------------------------------------
 
-const shown = { code: 0, order: "typical", page: 0, pages: 1, images: [] };
+const shown = { code: 0, order: "typical", page: 0, pages: 1 };
 
 async function showClass(code = 0) {
   Object.assign(shown, { code, page: 0 });
@@ -179,7 +190,7 @@ async function showImages() {
   const { code, order, page } = shown;
   const found = await ask(`api/classes/${code}/images?order=${order}&page=${page}`);
   if (code !== shown.code || order !== shown.order || page !== shown.page) return;
-  Object.assign(shown, { images: found.images, pages: found.pages });
+  shown.pages = found.pages;
   $("#images").replaceChildren(...found.images.map((image, place) => {
     const open = element("button", { type: "button", title: image.name },
       element("img", { src: image.source, alt: `Image ${image.name}` }));
@@ -187,7 +198,7 @@ async function showImages() {
       const two = image.likely.slice(0, 2).map((x) => element("span", { textContent: `${x.title} ${percent.format(x.probability)}` }));
       open.append(...two);
     }
-    open.addEventListener("click", () => showDetail(place));
+    open.addEventListener("click", () => showDetail(place, found.images));
     return element("li", {}, open);
   }));
   $("#page").textContent = found.total ? `Page ${page + 1} of ${number.format(found.pages)} · ${number.format(found.total)} images` : "No images";
@@ -203,20 +214,21 @@ function setEnds(back, on, atStart, atEnd) {
 }
 
 async function turn(change) {
+  const { order, page } = shown;
   Object.assign(shown, change);
-  await showImages();
+  try { await showImages(); } catch (error) { Object.assign(shown, { order, page }); throw error; }
   announce($("#page").textContent);
 }
 
-function showDetail(place) {
-  const image = shown.images[place];
+function showDetail(place, images) {
+  const image = images[place];
   $("#detail-image").src = image.source;
   $("#detail-image").alt = `Image ${image.name}`;
   $("#detail-name").textContent = image.name;
   showLikely($("#detail-likely"), image.likely);
-  $("#earlier").onclick = () => showDetail(place - 1);
-  $("#later").onclick = () => showDetail(place + 1);
-  setEnds($("#earlier"), $("#later"), place === 0, place === shown.images.length - 1);
+  $("#earlier").onclick = () => showDetail(place - 1, images);
+  $("#later").onclick = () => showDetail(place + 1, images);
+  setEnds($("#earlier"), $("#later"), place === 0, place === images.length - 1);
   if (!$("#detail").open) $("#detail").showModal();
 }
 
@@ -237,6 +249,7 @@ const sliders = { walk: [], continuous: [] };
 function addSliders() {
   for (let i = 0; i < run.walk; i++) sliders.walk.push(slider("#walk", `Direction ${i + 1}`, 5, 0.1, "0"));
   for (let i = 0; i < run.continuous; i++) sliders.continuous.push(slider("#continuous", `Code ${i + 1}`, 1, 0.05, "random"));
+  $("#walk-set").hidden = !run.walk;
   $("#continuous-set").hidden = !run.continuous;
 }
 
@@ -270,9 +283,9 @@ function wish() {
   };
 }
 
-let making = false, again = false;
+let making = false, again = false, toTell = false;
 const makeNow = trying(async () => {
-  if (!$("#seed").checkValidity()) throw new Error("The seed is a whole number from 0 to 2,000,000,000.");
+  if (!$("#seed").checkValidity()) return; // said once the field is left
   again = true;
   if (making) return;
   making = true;
@@ -282,6 +295,7 @@ const makeNow = trying(async () => {
       const asked = wish();
       const { images } = await ask("api/make", json("POST", asked));
       showMade(images, asked);
+      if (toTell && !again) { toTell = false; sayMade(); }
     }
   } finally { making = false; }
 });
@@ -305,15 +319,33 @@ function showMade(images, asked) {
   $("#command code").textContent = `elastic-infogan generate RUN --classes ${asked.first} --per-class ${asked.count} --seed ${asked.seed} --out new.png`;
 }
 
-const sayMade = () => announce(`${$("#made").children.length} new images`);
+const sayMade = () => announce(`${$("#made").children.length} new images, seed ${$("#seed").value}`);
+
+function afterChange() {
+  if (!$("#seed").checkValidity()) complain(new Error("The seed is a whole number from 0 to 2,000,000,000."));
+  else if (making) toTell = true;
+  else sayMade();
+}
+
+function makeAndTell() {
+  toTell = true;
+  makeNow();
+}
 
 // --- recognise ----------------------------------------------------------------------------------
 
+let latest = 0; // of several pictures in quick succession the last one counts
 const recognise = trying(async (file) => {
   if (!file) return;
+  const turn = ++latest;
   $("#answer").hidden = true;
   if (file.size > run.limits.bytes) throw new Error(`This file has more than ${run.limits.bytes / 2 ** 20} MB.`);
-  const { source, likely } = await ask("api/recognise", { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+  let answer;
+  try {
+    answer = await ask("api/recognise", { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+  } catch (error) { if (turn === latest) throw error; }
+  if (turn !== latest) return;
+  const { source, likely } = answer;
   $("#seen").src = source;
   $("#found").textContent = likely[0].title;
   $("#found").href = `#/class/${likely[0].code}`;
@@ -332,7 +364,8 @@ function listen() {
   $("#rename").addEventListener("submit", trying(async (event) => {
     event.preventDefault();
     await rename(shown.code, $("#class-name").value);
-    document.title = `${showHeading()} – ${run.run}`;
+    const title = showHeading();
+    if (!$("#class").hidden) document.title = `${title} – ${run.run}`;
     await showImages();
   }));
   $("#separate").addEventListener("click", trying(async () => {
@@ -350,9 +383,9 @@ function listen() {
   });
   $("#wish").addEventListener("submit", (event) => event.preventDefault());
   $("#wish").addEventListener("input", makeNow);
-  $("#wish").addEventListener("change", sayMade);
-  $("#another").addEventListener("click", () => { $("#seed").value = Math.floor(Math.random() * 1e6); makeNow(); });
-  $("#reset").addEventListener("click", () => { [...sliders.walk, ...sliders.continuous].forEach((item) => item.reset()); makeNow(); });
+  $("#wish").addEventListener("change", afterChange);
+  $("#another").addEventListener("click", () => { $("#seed").value = Math.floor(Math.random() * 1e6); makeAndTell(); });
+  $("#reset").addEventListener("click", () => { [...sliders.walk, ...sliders.continuous].forEach((item) => item.reset()); makeAndTell(); });
   $("#file").addEventListener("change", () => { recognise($("#file").files[0]); $("#file").value = ""; });
   const drop = $("#drop");
   addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
@@ -363,6 +396,7 @@ function listen() {
     if (event.dataTransfer.files.length) { location.hash = "#/recognise"; recognise(event.dataTransfer.files[0]); }
   });
   addEventListener("paste", (event) => {
+    if (event.target.closest?.("input:not([type=file]), select, textarea")) return; // copied cells are a picture too
     if (event.clipboardData.files.length) { location.hash = "#/recognise"; recognise(event.clipboardData.files[0]); }
   });
 }
