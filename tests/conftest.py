@@ -22,6 +22,14 @@ def one_thread():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk():
+    """Files are flushed against a loss of power, which no test brings about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
     """No test reads or fills the cache of the person who runs it."""
     with pytest.MonkeyPatch.context() as patch:

@@ -57,8 +57,14 @@ def test_letters_are_drawn_in_every_typeface_but_symbols(tmp_path):
 
 
 def test_letters_are_not_drawn_over_what_is_there(tmp_path):
-    assert "exists already" in example("draw_letters.py", tmp_path).stderr
-    assert "no typeface" in example("draw_letters.py", tmp_path / "new", "--fonts", tmp_path).stderr
+    (tmp_path / "mine.txt").write_text("here first")
+    refused = example("draw_letters.py", tmp_path)
+    assert "exists already" in refused.stderr
+    assert refused.returncode != 0
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    without = example("draw_letters.py", tmp_path / "new", "--fonts", tmp_path)
+    assert "no typeface" in without.stderr
+    assert without.returncode != 0
 
 
 def emoji_package(path: Path) -> Path:

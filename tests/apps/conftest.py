@@ -45,3 +45,9 @@ def explorable(tmp_path_factory):
     asked = ["train", "digits", "--steps", "20", "--latent.continuous", "2", "--out", str(path)]
     assert run(asked) == 0
     return path
+
+
+@pytest.fixture
+def short_lesson(monkeypatch):
+    """A reference classifier of few steps: what it learns is for the tests of the evaluation."""
+    monkeypatch.setattr("elastic_infogan.evaluation.reference_network.STEPS_AT_LEAST", 30)

@@ -21,7 +21,14 @@ FEW = ["--steps", "6", "--batch", "16", "--schedule.encode-batch", "16"]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_is_known_by_its_name(recipe, capsys):
+    assert run(["train", "digits", "--recipe", recipe, "--dry-run"]) == 0
+    assert f'recipe = "{recipe}"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("recipe", ["elastic", "paper", "infogan-oracle", "jointvae"])
 def test_a_recipe_is_trained_and_used(recipe, tmp_path):
+    """Both kinds of Q, both kinds of model, and one that needs labels."""
     out, imbalance = tmp_path / "run", ["--imbalance", "random:0"]
     assert run(["train", "digits", "--recipe", recipe, *FEW, *imbalance, "--out", str(out)]) == 0
     assert run(["train", "digits", "--out", str(out)]) == 0  # goes on, and finds that all is done
@@ -33,6 +40,7 @@ def test_a_recipe_is_trained_and_used(recipe, tmp_path):
         assert grid.size == (2 * 9 + 1, 10 * 9 + 1)
 
 
+@pytest.mark.usefixtures("short_lesson")
 def test_the_model_that_is_no_gan_is_scored_by_the_same_protocol(tmp_path):
     out, digits = tmp_path / "run", load("digits")
     np.savez(tmp_path / "few.npz", images=digits.images[:200], labels=digits.labels[:200])

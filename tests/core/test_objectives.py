@@ -105,6 +105,8 @@ def test_samples_repeat_for_a_seed_and_classes_differ():
     assert once.dtype == torch.uint8
     assert once.shape == (2, 28, 28, 1)
     assert torch.equal(once, again)
+    others = model.sample(codes.flip(0), torch.Generator().manual_seed(3))
+    assert not torch.equal(once, others)
 
 
 @pytest.mark.parametrize("spec", [SPEC, TRUNK])

@@ -30,13 +30,14 @@ def test_samples_lie_on_the_simplex_and_agree_with_their_index(kind):
     assert kind == "soft" or set(sample.value.detach().unique().tolist()) == {0.0, 1.0}
 
 
-def test_gradient_descent_on_soft_samples_finds_the_rewarded_class():
+@pytest.mark.parametrize("kind", ["soft", "straight-through"])
+def test_gradient_descent_on_samples_finds_the_rewarded_class(kind):
     torch.manual_seed(0)
     prior = ClassPrior(3)
     optimiser = torch.optim.Adam(prior.parameters(), 0.05)
     for _ in range(100):
         optimiser.zero_grad()
-        prior.sample(64, 0.5, "straight-through").value[:, 0].mean().neg().backward()
+        prior.sample(64, 0.5, kind).value[:, 0].mean().neg().backward()
         optimiser.step()
     assert prior.probabilities()[0] > 0.9
 

@@ -1,6 +1,9 @@
 """Settings: one declaration each, read from files and written back, wrong ones named."""
 
+import ast
+import inspect
 from dataclasses import fields, is_dataclass
+from itertools import pairwise
 
 import pytest
 
@@ -45,11 +48,15 @@ def test_an_unknown_recipe_suggests_the_nearest():
 
 
 def test_every_setting_says_what_it_is():
-    source = module.__loader__.get_source(module.__name__)
-    for name in flatten(Config()):
-        field = name.rsplit(".", 1)[-1]
-        declared = source.split(f"    {field}: ", 1)[1].split("\n", 2)
-        assert declared[1].strip().startswith('"""'), name
+    groups = [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)]
+    said = {}
+    for group in groups:
+        for setting, after in pairwise([*group.body, None]):
+            if isinstance(setting, ast.AnnAssign) and "default_factory" not in ast.unparse(setting):
+                told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+                said[group.name, setting.target.id] = told
+    assert len(said) == len(flatten(Config()))
+    assert [name for name, told in said.items() if not told] == []
 
 
 def test_groups_are_one_level_deep():

@@ -14,6 +14,7 @@ import torch
 from elastic_infogan.apps.benchmarking import pool
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
+from elastic_infogan.evaluation.reference import reference_classifier
 
 SMALL = {"classes": "3", "batch": "16", "schedule.encode-batch": "16", "networks.features": "16"} | {
     f"networks.{network}-{part}": str(units)
@@ -21,6 +22,7 @@ SMALL = {"classes": "3", "batch": "16", "schedule.encode-batch": "16", "networks
     for part, units in (("width", 8), ("hidden", 32))
 }
 BUDGET = ["--steps", "100", "--snapshots", "2", "--jobs", "1"]
+pytestmark = pytest.mark.xdist_group("benchmark")  # a fixture that takes long is made once
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,11 @@ def toys(tmp_path_factory):
     chosen = np.concatenate([np.flatnonzero(digits.labels == k)[:40] for k in range(3)])
     path = tmp_path_factory.mktemp("toys") / "toys.npz"
     np.savez(path, images=digits.images[chosen], labels=digits.labels[chosen])
+    with (
+        pytest.MonkeyPatch.context() as patch
+    ):  # what it learns is not looked at; all processes find it cached
+        patch.setattr("elastic_infogan.evaluation.reference_network.STEPS_AT_LEAST", 30)
+        reference_classifier(load(str(path)))
     return str(path)
 
 
