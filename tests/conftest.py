@@ -8,6 +8,21 @@ import hypothesis
 import pytest
 import torch
 
+TOGETHER = {
+    "tests/apps/benchmarking/test_benchmark.py",
+    "tests/apps/test_estimator.py",
+    "tests/apps/test_explorer_page.py",
+    "tests/apps/test_export.py",
+    "tests/apps/test_report.py",
+    "tests/apps/test_survival.py",
+    "tests/evaluation/test_doctor.py",
+    "tests/evaluation/test_reference.py",
+    "tests/evaluation/test_scores.py",
+    "tests/test_docs.py",
+    "tests/training/test_processes.py",
+}
+"""Files whose tests one worker runs, so that what takes long to make is made once."""
+
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("repeatable")
 
@@ -35,3 +50,16 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests are dealt out one by one, those of `TOGETHER` by file, the longest first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileOrByTest(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return file if file in TOGETHER else nodeid
+
+    return ByFileOrByTest(config, log)

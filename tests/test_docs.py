@@ -64,7 +64,6 @@ class Loaded(HTMLParser):
             self.addresses.append(attributes.get("href"))
 
 
-@pytest.mark.xdist_group("site")
 def test_pages_load_files_of_the_site_and_nothing_else(site):
     pages = sorted(site.rglob("*.html"))
     assert len(pages) > 15
@@ -75,14 +74,12 @@ def test_pages_load_files_of_the_site_and_nothing_else(site):
                 assert (page.parent / address.partition("?")[0]).exists(), (page, address)
 
 
-@pytest.mark.xdist_group("site")
 def test_equations_are_drawn_by_the_browser(site):
     method = (site / "method.html").read_text(encoding="utf-8")
     assert method.count("<math") > 40
     assert not re.search(r"arithmatex|\$\$|\\\(|\\frac", method)
 
 
-@pytest.mark.xdist_group("site")
 def test_the_reference_has_every_setting_and_every_verb(site):
     page = (site / "reference" / "cli.html").read_text(encoding="utf-8")
     for name in flatten(Config()):
@@ -93,7 +90,6 @@ def test_the_reference_has_every_setting_and_every_verb(site):
         assert f'id="elastic-infogan-{verb}"' in page, verb
 
 
-@pytest.mark.xdist_group("site")
 def test_examples_in_docstrings_are_code(site):
     pages = [page.read_text(encoding="utf-8") for page in sorted((site / "reference").glob("*.html"))]
     assert sum(page.count('<span class="gp">') for page in pages) > 20  # prompts

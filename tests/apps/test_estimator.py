@@ -97,7 +97,6 @@ def test_importing_the_package_is_cheap():
         elastic_infogan.Nothing  # noqa: B018
 
 
-@pytest.mark.xdist_group("fitted")
 def test_it_finds_digits(fitted):
     assert adjusted_rand_score(load_digits().target, fitted.labels_) > 0.5
     assert fitted.class_prior_.sum() == pytest.approx(1, abs=1e-5)
@@ -106,7 +105,6 @@ def test_it_finds_digits(fitted):
     assert fitted.history_[-1]["step"] == 80
 
 
-@pytest.mark.xdist_group("fitted")
 def test_any_layout_of_the_same_images_gets_the_same_classes(fitted, digits):
     images = digits.reshape(-1, 8, 8)
     for same in (digits, images, images[..., None], np.repeat(images[..., None], 3, 3), images.tolist()):
@@ -143,7 +141,6 @@ def test_a_seed_gives_what_the_command_line_gives(tmp_path):
     assert not hasattr(theirs, "labels_")
 
 
-@pytest.mark.xdist_group("fitted")
 def test_new_images_repeat_themselves_for_a_seed(fitted):
     images = fitted.sample(6, class_=3)
     assert images.shape == (6, 8, 8, 1)
@@ -155,7 +152,6 @@ def test_new_images_repeat_themselves_for_a_seed(fitted):
             fitted.sample(2, class_=wrong)
 
 
-@pytest.mark.xdist_group("fitted")
 def test_what_is_saved_comes_back_and_every_verb_reads_it(fitted, digits, tmp_path):
     fitted.save(tmp_path / "run")
     back = ElasticInfoGAN.load(tmp_path / "run")
@@ -171,7 +167,6 @@ def test_what_is_saved_comes_back_and_every_verb_reads_it(fitted, digits, tmp_pa
         ElasticInfoGAN.load(tmp_path)
 
 
-@pytest.mark.xdist_group("fitted")
 def test_a_copy_by_pickle_answers_alike(fitted, digits):
     copy = pickle.loads(pickle.dumps(fitted))
     assert (copy.transform(digits[:50]) == fitted.transform(digits[:50])).all()
@@ -222,7 +217,6 @@ def test_a_wrong_parameter_is_a_value_error_that_names_it(digits, changes, messa
         tiny(**changes).fit(digits[:40])
 
 
-@pytest.mark.xdist_group("fitted")
 def test_rows_that_are_no_square_image_are_refused(digits, fitted):
     with pytest.raises(ValueError, match="rows of 63 feature"):
         tiny().fit(digits[:40, 1:])
@@ -235,10 +229,9 @@ def test_the_range_of_arrays_can_be_given_where_it_was_fitted_to_a_source():
     assert model.pixel_range_ == (0, 16)
     images = load_digits().images
     told = model.predict_proba("digits")
-    np.testing.assert_allclose(model.predict_proba(images), told, atol=0.02)
-    assert (
-        np.abs(model.predict_proba(images * 255 / 16) - told).max() > 0.02
-    )  # another range is another image
+    np.testing.assert_allclose(model.predict_proba(images), told, atol=1e-6)
+    brighter = model.predict_proba(images * 255 / 16)  # by another range these are other images
+    assert np.abs(brighter - told).max() > 1e-4
 
 
 def test_a_range_without_extent_is_refused():

@@ -20,8 +20,6 @@ from elastic_infogan.data.sources import load
 from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.training.run import Run
 
-pytestmark = pytest.mark.xdist_group("export")  # a fixture that takes long is made once
-
 EXAMPLE = Path(__file__).parents[2] / "examples" / "use_onnx.py"
 
 

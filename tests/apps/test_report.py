@@ -18,8 +18,6 @@ from elastic_infogan.apps.report_classes import strip
 from elastic_infogan.apps.report_training import command
 from elastic_infogan.training.recipes import named
 
-pytestmark = pytest.mark.xdist_group("report")  # a fixture that takes long is made once
-
 VOID = {"meta", "link", "img", "br", "use", "path", "rect"}
 
 

@@ -48,7 +48,6 @@ def whole(tmp_path_factory):
     return weights(path)
 
 
-@pytest.mark.xdist_group("survival")
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)]
 )

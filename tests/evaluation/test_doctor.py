@@ -23,8 +23,6 @@ from elastic_infogan.training.config import Networks, Schedule
 from elastic_infogan.training.recipes import ELASTIC
 from elastic_infogan.training.run import Run
 
-pytestmark = pytest.mark.xdist_group("doctor")  # a fixture that takes long is made once
-
 NONE = np.zeros(0, np.int64)
 
 

@@ -14,8 +14,6 @@ from elastic_infogan.evaluation import reference as module
 from elastic_infogan.evaluation.reference import reference_classifier
 from elastic_infogan.evaluation.reference_network import ReferenceNetwork, train_reference
 
-pytestmark = pytest.mark.xdist_group("reference")  # a fixture that takes long is made once
-
 
 @pytest.fixture
 def few(monkeypatch):

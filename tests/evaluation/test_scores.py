@@ -12,8 +12,6 @@ import torch
 from elastic_infogan.errors import DataError
 from elastic_infogan.evaluation.scores import evaluate_assigned, evaluate_generated
 
-pytestmark = pytest.mark.xdist_group("reference")  # a fixture that takes long is made once
-
 FIDELITY = ("fid", "kid", "precision", "recall", "density", "coverage")
 
 

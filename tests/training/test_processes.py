@@ -18,7 +18,6 @@ from elastic_infogan.training.run import Run, read_tensors
 from elastic_infogan.training.state import setup
 
 STEPS, HALF, BATCH = 50, 24, 16
-pytestmark = pytest.mark.xdist_group("processes")  # a fixture that takes long is made once
 
 WORK = Path(__file__).with_name("trains_together.py")
 TORCHRUN = [

@@ -22,7 +22,6 @@ SMALL = {"classes": "3", "batch": "16", "schedule.encode-batch": "16", "networks
     for part, units in (("width", 8), ("hidden", 32))
 }
 BUDGET = ["--steps", "100", "--snapshots", "2", "--jobs", "1"]
-pytestmark = pytest.mark.xdist_group("benchmark")  # a fixture that takes long is made once
 
 
 @pytest.fixture(scope="module")
