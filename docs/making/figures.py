@@ -28,10 +28,10 @@ from elastic_infogan.apps.gallery import open_gallery
 from elastic_infogan.core.functional import gumbel_softmax, sample_gumbel
 from elastic_infogan.data.sources import load
 from elastic_infogan.data.views import IdentityViews
-from elastic_infogan.evaluation.answers import ask
 from elastic_infogan.training import steps
 from elastic_infogan.training.counting import OF_ONE_KIND, count
-from elastic_infogan.training.joining import NEIGHBOURS, join, nearest, reciprocal_links, small_clusters
+from elastic_infogan.training.discovery import looks_of
+from elastic_infogan.training.grouping import Looks, compared, grouped
 from elastic_infogan.training.presets import PRESETS, ranges
 from elastic_infogan.training.recipes import ELASTIC
 from elastic_infogan.training.run import Run
@@ -146,16 +146,16 @@ def views(path: Path, runs: argparse.Namespace) -> None:
 def found(path: Path, runs: argparse.Namespace) -> None:
     """The way from features to classes on the bundled digits: small clusters, joined, and what is true."""
     digits = load("digits")
-    features = _encoded(digits.images)
-    small = small_clusters(features.numpy(), 100, 0)
-    joined = join(reciprocal_links(nearest(features, NEIGHBOURS), small, 100), n_classes=10)
-    places = TSNE(metric="cosine", init="pca", random_state=0).fit_transform(features.numpy())
+    looks = _encoded(digits.images)
+    small = compared(looks, 10, 0).clusters(100, 0)
+    classes = grouped(looks, 10, 0).classes
+    places = TSNE(metric="cosine", init="pca", random_state=0).fit_transform(looks.features.numpy())
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     shades = np.random.default_rng(0).uniform(0.15, 0.85, (100, 3))
     panels = figure.subplots(1, 3)
     for axes, colours, title in (
         (panels[0], shades[small], "1. a hundred small clusters"),
-        (panels[1], [TEN(k) for k in joined.classes[small]], "2. joined into ten classes"),
+        (panels[1], [TEN(k) for k in classes], "2. joined into ten classes"),
         (panels[2], [TEN(k) for k in np.asarray(digits.labels)], "for comparison: the labels"),
     ):
         axes.scatter(*places.T, s=5, c=colours, linewidths=0)
@@ -164,15 +164,15 @@ def found(path: Path, runs: argparse.Namespace) -> None:
     _save(figure, path)
 
 
-def _encoded(images: NDArray[np.uint8]) -> torch.Tensor:
-    """Features of images after 600 steps of the first stage."""
+def _encoded(images: NDArray[np.uint8]) -> Looks:
+    """What images are compared by after 600 steps of the first stage."""
     state = setup(replace(ELASTIC, source="digits", classes=10, steps=600), images)
     for group in state.optimisers["q"].param_groups:
         group["lr"] = group["encode"]
     for _ in range(600):
         steps.encode(state)
     steps.settle(state)
-    return torch.from_numpy(ask(state.model, images).features)
+    return looks_of(state, torch.arange(len(images)))
 
 
 def closeness(path: Path, runs: argparse.Namespace) -> None:

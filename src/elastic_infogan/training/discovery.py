@@ -19,7 +19,7 @@ from elastic_infogan.training.resizing import resize
 from elastic_infogan.training.sought import sought
 from elastic_infogan.training.state import State
 
-__all__ = ["agreement", "assign", "balance", "discover", "set_q"]
+__all__ = ["agreement", "assign", "balance", "discover", "looks_of", "set_q"]
 
 CHUNK = 1024
 """Images in an inference batch."""
@@ -109,7 +109,7 @@ def agreement(state: State) -> float:
 
 
 def _agreement(state: State) -> float:
-    looks = _looks(state, _looked_at(state))
+    looks = looks_of(state, _looked_at(state))
     n_classes, _ = _number(state, looks)
     return grouped(looks, n_classes, state.config.seed).agreement
 
@@ -117,7 +117,7 @@ def _agreement(state: State) -> float:
 def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
     """How many classes there are, Q's start, and the class of each image, -1 where Q is to say."""
     seen = _looked_at(state)
-    looks = _looks(state, seen)
+    looks = looks_of(state, seen)
     n_classes, number = _number(state, looks)
     found = grouped(looks, n_classes, state.config.seed)
     with threadpool_limits(1):  # type: ignore[no-untyped-call]
@@ -129,7 +129,7 @@ def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
     labels[seen] = torch.from_numpy(found.classes)
     others = torch.where(labels < 0)[0][:TOLD]
     for part in others.split(CHUNK) if len(others) else ():
-        labels[part] = torch.from_numpy(found.tell(_looks(state, part)))
+        labels[part] = torch.from_numpy(found.tell(looks_of(state, part)))
     return number, posterior, labels
 
 
@@ -139,7 +139,7 @@ def _looked_at(state: State) -> Tensor:
     return torch.from_numpy(everyone[:LOOKED_AT])
 
 
-def _looks(state: State, indices: Tensor) -> Looks:
+def looks_of(state: State, indices: Tensor) -> Looks:
     """What the images at `indices` are compared by; drawings of strokes are set upright for that."""
     strokes = state.config.views.preset in STROKES
     found = [_look(state, part, strokes) for part in indices.split(CHUNK)]
