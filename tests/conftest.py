@@ -54,7 +54,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Tests are dealt out one by one, those of `TOGETHER` by file, the longest first."""
+    """Tests are dealt out one by one, those of `TOGETHER` by file, the file with most tests first."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFileOrByTest(LoadScopeScheduling):

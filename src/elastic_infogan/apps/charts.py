@@ -78,7 +78,7 @@ def prior_over_time(minutes: NDArray[np.float64], prior: NDArray[np.float64], st
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         largest = (f"{prior[-1][k]:.0%} class {k}" for k in np.argsort(-prior[-1], kind="stable")[:3])
         return _svg(
-            figure, f"Class prior over time, one band a class; in the end {', '.join(largest)} and so on"
+            figure, f"Class prior over time, one band a class; the largest in the end: {', '.join(largest)}"
         )
 
 

@@ -130,8 +130,9 @@ class Run:
     def create(cls, path: str | Path, config: Config) -> Run:
         """A new run in an empty or missing folder, or the run that is there, to be resumed.
 
-            Raises:
-        XX: if the run there has other settings; the first one is named.
+        Raises:
+            RunError: if the folder holds something else, or a model whose training cannot go on.
+            ConfigError: if the run there has other settings; the first one is named.
         """
         path = Path(path)
         if (path / "config.toml").exists():

@@ -31,9 +31,8 @@ def toys(tmp_path_factory):
     chosen = np.concatenate([np.flatnonzero(digits.labels == k)[:40] for k in range(3)])
     path = tmp_path_factory.mktemp("toys") / "toys.npz"
     np.savez(path, images=digits.images[chosen], labels=digits.labels[chosen])
-    with (
-        pytest.MonkeyPatch.context() as patch
-    ):  # what it learns is not looked at; all processes find it cached
+    # What it learns is not looked at; all processes find it in the cache.
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("elastic_infogan.evaluation.reference_network.STEPS_AT_LEAST", 30)
         reference_classifier(load(str(path)))
     return str(path)
