@@ -268,6 +268,4 @@ def _move_aside(path: Path) -> None:
         path.rename(aside)
     except OSError as error:
         raise RunError(why_not_written(aside, error)) from error
-    terminal.note(
-        f"The run that was in {path} is now in {path.with_name(aside.name) if path.name else aside}"
-    )
+    terminal.note(f"The run that was in {path} is now in {aside}")
