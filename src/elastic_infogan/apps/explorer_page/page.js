@@ -334,6 +334,7 @@ function makeAndTell() {
 
 // --- recognise ----------------------------------------------------------------------------------
 
+const SURE = 0.8; // a picture of no kind that the run knows gets an answer too, but rarely so sure a one
 let latest = 0; // of several pictures in quick succession the last one counts
 const recognise = trying(async (file) => {
   if (!file) return;
@@ -347,11 +348,13 @@ const recognise = trying(async (file) => {
   if (turn !== latest) return;
   const { source, likely } = answer;
   $("#seen").src = source;
+  const how = likely[0].probability < SURE ? "Not sure; closest to" : "This looks like";
+  $("#how").textContent = how;
   $("#found").textContent = likely[0].title;
   $("#found").href = `#/class/${likely[0].code}`;
   showLikely($("#likely"), likely);
   $("#answer").hidden = false;
-  announce(`This looks like ${likely[0].title}, ${percent.format(likely[0].probability)}`);
+  announce(`${how} ${likely[0].title}, ${percent.format(likely[0].probability)}`);
 });
 
 // --- start --------------------------------------------------------------------------------------
