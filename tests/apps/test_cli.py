@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+from elastic_infogan.apps import scoring
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.imbalance import draw
 from elastic_infogan.data.sources import load
@@ -279,6 +280,34 @@ def test_evaluate_writes_scores_shares_and_a_table(digits_run, capsys):
     assert metrics["rarest"]["share"] == min(row["true_share"] for row in metrics["classes"])
     assert 0 <= metrics["rarest"]["coverage_reference_cnn1"] <= 1
     assert sum(metrics["held_out"].values()) == 1797 - metrics["images"]  # what training did not see
+
+
+@pytest.mark.usefixtures("short_lesson")
+def test_evaluate_tells_of_real_images_without_the_reference_classifier(digits_run, tmp_path, capsys):
+    out = tmp_path / "m.json"
+    assert run(["evaluate", str(digits_run), "--real-only", "--out", str(out)]) == 0
+    real = json.loads(out.read_text())
+    assert run(["evaluate", str(digits_run), "--out", str(out)]) == 0
+    everything = json.loads(out.read_text())
+    assert {key: everything[key] for key in real} == real
+    assert everything.keys() - real.keys() >= {"generated_nmi", "ent", "reference", "rarest"}
+    assert "accuracy" in capsys.readouterr().out
+
+
+def test_real_images_are_told_of_before_the_reference_classifier_has_learned(
+    digits_run, tmp_path, monkeypatch
+):
+    def stopped(*args, **others):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("elastic_infogan.apps.scoring.reference_classifier", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        scoring.evaluate(digits_run, None, None, tmp_path / "m.json", "cpu", fidelity=False, real_only=False)
+    assert 0 < json.loads((tmp_path / "m.json").read_text())["accuracy"] <= 1
+
+
+def test_fidelity_of_real_images_alone_is_refused(trained, fails):
+    assert "--real-only" in fails("evaluate", trained, "--fidelity", "--real-only")
 
 
 def test_evaluate_without_labels_still_tells_shares(digits_run, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """How many classes there are is read off the closeness of the groups that joining brings together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -64,3 +66,10 @@ def test_starts_that_disagree_widen_the_answer():
     assert (found.found, found.low, found.high, found.votes) == (3, 2, 3, (2, 3, 3))
     assert found.how_sure == "fairly sure"
     assert np.allclose(found.closeness[:2], [0.02, 0.05])
+
+
+def test_a_division_by_likeness_is_not_passed_off_as_kinds():
+    found = replace(count(looks(blobs([400, 400, 400])), Sought(2, 15), seed=0), kinds=False)
+    assert found.how_sure == "not sure"
+    assert found.in_words().startswith("Apart from near-duplicates no kinds are separate")
+    assert found.as_json()["kinds"] is False

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import normalized_mutual_info_score
 
 from elastic_infogan.training.grouping import Looks, grouped
 from elastic_infogan.training.posterior import regressed
@@ -57,3 +58,24 @@ def test_images_that_were_not_looked_at_are_told_by_those_like_them():
     for k in range(3):
         assert set(told[labels[others] == k]) == set(found.classes[labels[looked] == k])
         assert len(set(told[labels[others] == k])) == 1
+
+
+def test_a_continuum_with_islands_of_copies_is_divided_by_likeness():
+    """Joining would give each island a class, and all the rest, which has no gaps, one."""
+    random = torch.Generator().manual_seed(0)
+    rest = torch.randn(1000, 8, generator=random)
+    islands = torch.randn(4, 8, generator=random).repeat_interleave(20, 0)
+    features = torch.cat([rest, islands + 0.001 * torch.randn(80, 8, generator=random)])
+    features = torch.nn.functional.normalize(features, dim=1)
+    noise = torch.randn(len(features), 6, generator=random)
+    found = grouped(Looks(features, noise, (noise,)), 5, seed=0)
+    assert not found.kinds
+    assert np.bincount(found.classes).max() < 400
+
+
+def test_separate_kinds_are_not_divided_however_common_one_is():
+    features, labels = blobs([3000, 100, 30], spread=0.15)
+    noise = torch.randn(len(features), 6)
+    found = grouped(Looks(features, noise, (noise,)), 3, seed=0)
+    assert found.kinds
+    assert normalized_mutual_info_score(labels, found.classes) > 0.95

@@ -130,6 +130,8 @@ def test_statistics_after_a_step_are_forgotten_and_torn_lines_dropped(tmp_path, 
 def test_the_default_budget_grows_with_the_set_up_to_ten_minutes(small):
     free = replace(small(), steps=None)
     assert [with_budget(free, n).minutes for n in (1797, 20_000, 70_000)] == [0.5, 5.0, 10.0]
+    large = replace(free, size=64)
+    assert [with_budget(large, n).minutes for n in (100, 10_000, 70_000)] == [10.0, 13.06, 20.0]
     assert with_budget(small(), 70_000).minutes is None
 
 

@@ -198,9 +198,13 @@ def evaluate(
     labels: str | None = None,
     out: Path | None = None,
     fidelity: Annotated[bool, Switch] = False,
+    real_only: Annotated[bool, Switch] = False,
     device: str = "auto",
 ) -> None:
     """Score a run and print its classes: learned prior, share assigned, true share, recall.
+
+    Generated images are judged by a classifier that is trained on all labelled images and kept. The first
+    time that takes minutes, more for larger images; what is found on real ones is said and written before.
 
     Parameters
     ----------
@@ -216,12 +220,14 @@ def evaluate(
         Also compare generated with real images, class by class, first with those that the run was not trained
         on: precision, recall, density and coverage (5 neighbours), FID and KID, all in the features of the
         reference classifier. Takes a minute or so.
+    real_only:
+        Leave generated images out: an answer in seconds.
     device:
         Where to compute: auto, cpu, cuda or mps.
     """
     from elastic_infogan.apps.scoring import evaluate as work
 
-    work(run, source, labels, out, device, fidelity)
+    work(run, source, labels, out, device, fidelity, real_only)
 
 
 @app.command(sort_key=4)

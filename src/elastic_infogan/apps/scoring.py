@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from elastic_infogan.files import expanded
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.run import Run
 
-__all__ = ["Measure", "evaluate", "measure_for", "ruler_of", "score", "score_generated"]
+__all__ = ["Measure", "evaluate", "measure_for", "ruler_of", "score", "score_generated", "score_real"]
 
 
 @dataclass(frozen=True)
@@ -44,38 +44,57 @@ class Measure:
 
 
 def evaluate(
-    path: Path, source: str | None, labels: str | None, out: Path | None, device: str, fidelity: bool
+    path: Path,
+    source: str | None,
+    labels: str | None,
+    out: Path | None,
+    device: str,
+    fidelity: bool,
+    real_only: bool,
 ) -> None:
-    """Score a run on a source, or on what it was trained on; write what was found and print it."""
-    run = Run.open(path)
-    model = run.load_model(choose_device(device))
-    metrics = score(model, measure_for(run, model, source, labels, fidelity), run.config.seed)
-    metrics = {"recipe": run.config.recipe, **metrics}
-    write_json(out or path / "metrics.json", metrics)
-    tables.class_table(metrics.get("classes") or _unlabelled(**metrics["shares"]))
-    _say_scores(metrics)
-    for file in (_latest_grid(path), path / "shares.json", out or path / "metrics.json"):
-        if file is not None and file.exists():
-            terminal.say(str(file))
+    """Score a run on a source, or on what it was trained on; write what was found and print it.
 
-
-def measure_for(
-    run: Run, model: ClassModel, source: str | None, labels: str | None, fidelity: bool
-) -> Measure:
-    """What to score a run by, on `source` or, for None, on what it was trained on.
+    Real images come first and are told at once: generated ones may have to wait for the reference classifier.
 
     Raises:
-        ConfigError: fidelity is asked for, and there are no labels.
+        ConfigError: fidelity is asked for without labels, or without looking at generated images.
     """
+    if fidelity and real_only:
+        raise ConfigError("--fidelity is about generated images, which --real-only leaves out")
+    run, file = Run.open(path), out or path / "metrics.json"
+    model = run.load_model(choose_device(device))
     images, everything = read_of_run(run, model, source, labels)
     if fidelity and everything.labels is None:
         raise ConfigError(f"--fidelity compares class by class, and {everything.origin} has no labels")
+    scores = {"recipe": run.config.recipe, **score_real(model, images)}
+    write_json(file, scores)
+    tables.class_table(scores.get("classes") or _unlabelled(**scores["shares"]))
+    terminal.say("")
+    _say_scores(scores)
+    if everything.labels is not None and not real_only:
+        measure = _measure(run, images, everything, source, fidelity)
+        generated = score_generated(model, measure, run.config.seed)
+        write_json(file, _together(scores, generated, measure))
+        _say_scores(generated)
+        _say_rarest(_rarest(scores["classes"], generated))
+    for shown in (_latest_grid(path), path / "shares.json", file):
+        if shown is not None and shown.exists():
+            terminal.say(str(shown))
+
+
+def measure_for(run: Run, model: ClassModel, fidelity: bool) -> Measure:
+    """What to score a run by, on what it was trained on."""
+    return _measure(run, *read_of_run(run, model), None, fidelity)
+
+
+def _measure(run: Run, images: ImageSet, everything: ImageSet, source: str | None, fidelity: bool) -> Measure:
+    """What to score a run by on `images`, drawn from `everything` that `source` holds."""
     of_training = source is None or _same_place(source, run.config.source)
     seen = indices_of(everything, run.config.imbalance) if fidelity and of_training else np.zeros(0, np.int64)
     return Measure(
         images=images,
         ruler=None if everything.labels is None else ruler_of(everything),
-        held_out=hold_out(everything, seen) if fidelity else None,
+        held_out=hold_out(everything, seen) if fidelity and everything.labels is not None else None,
     )
 
 
@@ -90,34 +109,51 @@ def _same_place(source: str, trained_on: str) -> bool:
 
 def ruler_of(images: ImageSet) -> ReferenceClassifier:
     """The reference classifier of a labelled set, trained with a bar where it is not in the cache."""
-    with terminal.counted("training the reference classifier") as progress:
+    what = "training the reference classifier, once for these images"
+    with terminal.counted(what, lines=True) as progress:
         return reference_classifier(images, progress=lambda done: progress(round(100 * done), 100))
 
 
 def score(model: ClassModel, measure: Measure, seed: int) -> dict[str, Any]:
-    """The scores of a model; without labels only its shares.
+    """The scores of a model on real and on generated images; without labels only its shares.
 
     Arguments:
         seed: of the noise from which images are generated.
 
-    Returns: `source`, `images`, `shares` (`prior` and `assigned`, `(K,)` each) and, with labels, the scores
-        of `evaluation.scores`, `rarest` (what was made of the rarest class) and, with fidelity, `held_out`.
+    Returns: what `score_real` does and, with labels, the scores of generated images, `rarest` (what was made
+        of the rarest class) and, with fidelity, `held_out`.
     """
-    images, prior = measure.images, model.prior.probabilities().detach().double().cpu().numpy()
+    scores = score_real(model, measure.images)
+    if measure.ruler is None or measure.images.labels is None:
+        return scores
+    return _together(scores, score_generated(model, measure, seed), measure)
+
+
+def score_real(model: ClassModel, images: ImageSet) -> dict[str, Any]:
+    """The scores of a model on real images.
+
+    Returns: `source`, `images`, `shares` (`prior` and `assigned`, `(K,)` each) and, with labels, those of
+        `evaluation.scores.evaluate_assigned`.
+    """
+    prior = model.prior.probabilities().detach().double().cpu().numpy()
     codes = codes_of(model, images.images)
     assigned = shares(codes, model.n_classes)
-    scores = {
+    scores: dict[str, Any] = {
         "source": images.origin,
         "images": len(images),
         "shares": {"prior": prior.tolist(), "assigned": assigned.tolist()},
     }
-    if measure.ruler is None or images.labels is None:
+    if images.labels is None:
         return scores
-    generated = score_generated(model, measure, seed)
-    real = evaluate_assigned(codes, images.labels, prior, len(images.class_names), images.class_names)
-    rarest = _rarest(real["classes"], generated)
+    return scores | evaluate_assigned(
+        codes, images.labels, prior, len(images.class_names), images.class_names
+    )
+
+
+def _together(scores: dict[str, Any], generated: dict[str, Any], measure: Measure) -> dict[str, Any]:
+    """Scores of real and of generated images, and what they say together."""
     held_out = {} if measure.held_out is None else {"held_out": dict(measure.held_out.unseen)}
-    return {**scores, **generated, **real, "rarest": rarest, **held_out}
+    return {**scores, **generated, "rarest": _rarest(scores["classes"], generated), **held_out}
 
 
 def score_generated(model: ClassModel, measure: Measure, seed: int) -> dict[str, Any]:
@@ -147,20 +183,20 @@ def _unlabelled(prior: list[float], assigned: list[float]) -> list[dict[str, Any
     ]
 
 
-def _say_scores(metrics: Mapping[str, Any]) -> None:
-    terminal.say("")
-    for name, value in _numbers(metrics):
-        text = f"{value:.4f}" if isinstance(value, float) else str(value)
-        terminal.say(f"{name.replace('_', ' '):36} {text}")
-
-
-def _numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Single figures to print, those of the rarest class last."""
-    for name, value in metrics.items():
+def _say_scores(scores: Mapping[str, Any]) -> None:
+    for name, value in scores.items():
         if isinstance(value, float) or name == "classes_generated":
-            yield name, value
-    for name, value in metrics.get("rarest", {}).items():
-        yield f"rarest class: {name}", value
+            _say_figure(name, value)
+
+
+def _say_rarest(rarest: Mapping[str, Any]) -> None:
+    for name, value in rarest.items():
+        _say_figure(f"rarest class: {name}", value)
+
+
+def _say_figure(name: str, value: Any) -> None:
+    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    terminal.say(f"{name.replace('_', ' '):36} {text}")
 
 
 def _latest_grid(path: Path) -> Path | None:

@@ -41,7 +41,7 @@ LISTED = 20
 """files set aside that are named on the terminal before the rest is only counted"""
 
 EVERY = 60.0
-"""seconds between lines about training where the output is no terminal"""
+"""seconds between lines about what takes minutes where the output is no terminal"""
 
 out = Console(markup=False, highlight=False, soft_wrap=True)
 notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
@@ -79,12 +79,36 @@ def silence() -> None:
 
 
 @contextmanager
-def counted(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told how much is done of how much; it appears with the first call."""
+def counted(what: str, lines: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how much is done of how much; it appears with the first call.
+
+    Arguments:
+        what: is counted.
+        lines: whether to say so where the output is no terminal: for what takes minutes.
+    """
+    if not notes.is_terminal:
+        yield _Parts(what) if lines else _unsaid
+        return
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
+    with Progress(*columns, console=notes, transient=True) as progress:
         task = progress.add_task(what, total=None, visible=False)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
+
+
+def _unsaid(done: int, total: int) -> None:
+    """Progress that nobody reads."""
+
+
+class _Parts:
+    """A line when it begins, and now and then how far it is."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.last = what, float("-inf")
+
+    def __call__(self, done: int, total: int) -> None:
+        if monotonic() - self.last >= EVERY:
+            self.last = monotonic()
+            note(f"{self.what}: {done} of {total}")
 
 
 @contextmanager

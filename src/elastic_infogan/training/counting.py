@@ -44,6 +44,7 @@ class Count:
         votes: the number that each start gives.
         closeness: of the two closest of k groups, k from 2, where halves of one kind have 1.
         beyond: whether more classes look separate than were allowed.
+        kinds: whether what was found are separate kinds, and not a division by likeness.
     """
 
     found: int
@@ -52,6 +53,7 @@ class Count:
     votes: tuple[int, ...]
     closeness: tuple[float, ...]
     beyond: bool
+    kinds: bool = True
 
     @property
     def one_kind(self) -> bool:
@@ -61,6 +63,8 @@ class Count:
     @property
     def how_sure(self) -> str:
         """In a word or two."""
+        if not self.kinds:
+            return "not sure"
         width = self.high - self.low
         return "sure" if width == 0 else "fairly sure" if width <= 2 else "not sure"
 
@@ -74,6 +78,11 @@ class Count:
             return (
                 f"No separate kinds were found: any two groups are at least {OF_ONE_KIND:.0%} as close as "
                 f"halves of one kind usually are. {self.found} classes are the fewest that were allowed."
+            )
+        if not self.kinds:
+            return (
+                f"Apart from near-duplicates no kinds are separate: images are divided by likeness, into "
+                f"{self.found} classes. Another number may do as well: look at the report, and say --classes."
             )
         between = "" if self.low == self.high else f" ({self.low} to {self.high})"
         groups = self._known((self.found, self.found + 1))

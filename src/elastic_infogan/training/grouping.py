@@ -35,6 +35,13 @@ SPARE = 5
 """Groups more than classes that are asked for at most; two were the most that were needed
 (docs/experiments.md)."""
 
+DENSER = 3.0
+"""All classes but the largest are near-duplicates if their images are so many times as close together as
+those of the largest are (docs/experiments.md)."""
+
+EXPLAINED = 0.65
+"""Part of the variance between k-means clusters that classes must explain all the same to be kept."""
+
 CONFIRMED = 0.75
 """Part of the neighbours of another kind, beyond chance, that must be of one class to have a say."""
 
@@ -135,12 +142,14 @@ class Grouped:
         classes: of each, int64 `(N,)`.
         strokes_say: whether gradients had a say in them.
         agreement: mean NMI of every two of the starts, each with all kinds of links.
+        kinds: whether they are separate kinds; else images are divided by likeness alone.
     """
 
     looks: Looks
     classes: NDArray[np.int64]
     strokes_say: bool
     agreement: float
+    kinds: bool
 
     def tell(self, others: Looks) -> NDArray[np.int64]:
         """The class of each of `others`, int64 `(M,)`: what most of the images like it are of."""
@@ -157,7 +166,8 @@ def grouped(looks: Looks, n_classes: int, seed: int) -> Grouped:
     another (the twos). Images whose strokes run alike, or that look alike pixel by pixel, may know better:
     see `compared`. Which of them does differs from class to class, and where small clusters begin and end
     is chance; so the same is done from several k-means starts, with every selection of what links them,
-    and the classes are what the results agree on.
+    and the classes are what the results agree on. Where that leaves nearly everything in one class, they
+    are k-means clusters instead: see `_or_division`.
 
     Arguments:
         n_classes: K.
@@ -167,8 +177,43 @@ def grouped(looks: Looks, n_classes: int, seed: int) -> Grouped:
     found = [_from_start(by, n_classes, seed + start) for start in range(STARTS)]
     nmi = agreement([ways[-1] for ways in found])
     between_two = float(nmi[~np.eye(len(nmi), dtype=bool)].mean())
-    classes = consensus([classes for ways in found for classes in ways], n_classes)
-    return Grouped(looks, classes, len(by.voters) > 1, between_two)
+    joined = consensus([classes for ways in found for classes in ways], n_classes)
+    classes = _or_division(by.vectors, by.neighbours, joined, n_classes, seed)
+    return Grouped(looks, classes, len(by.voters) > 1, between_two, kinds=classes is joined)
+
+
+def _or_division(
+    vectors: Tensor, neighbours: Tensor, joined: NDArray[np.int64], n_classes: int, seed: int
+) -> NDArray[np.int64]:
+    """`joined` (N,) if they are kinds, else k-means clusters of `vectors` (N, V), as many.
+
+    Joining along links looks for gaps. Photographs and icons of many kinds may have none but around
+    near-duplicates: a class for each handful of these, and one for all the rest, is what joining leaves.
+    Clusters are then the better answer: each is of images that look alike, though borders are arbitrary.
+    Rare kinds beside a common one are told from copies by how close together they are: rare ones are sparse.
+    """
+    if not _copies(vectors, neighbours, joined):
+        return joined
+    divided = small_clusters(vectors.cpu().numpy(), n_classes, seed)
+    enough = _explained(vectors, joined) > EXPLAINED * _explained(vectors, divided)
+    return joined if enough else divided
+
+
+def _copies(vectors: Tensor, neighbours: Tensor, classes: NDArray[np.int64]) -> bool:
+    """Whether all but the largest of `classes` (N,) are near-duplicates, going by `neighbours` (N, n)."""
+    unit = F.normalize(vectors, dim=1)
+    distance = 1 - (unit * unit[neighbours[:, neighbours.shape[1] // 2]]).sum(1).cpu().numpy()
+    largest = classes == np.bincount(classes).argmax()
+    return bool(np.median(distance[largest]) > DENSER * np.median(distance[~largest]))
+
+
+def _explained(vectors: Tensor, classes: NDArray[np.int64]) -> float:
+    """Sum of squares of `vectors` (N, V) between classes (N,)."""
+    of = torch.from_numpy(classes).to(vectors.device)
+    number = torch.bincount(of).clamp(min=1)
+    centred = _less_what_all_share(vectors)
+    sums = vectors.new_zeros(len(number), vectors.shape[1]).index_add_(0, of, centred)
+    return float((sums.square().sum(1) / number).sum())
 
 
 def _from_start(by: Compared, n_classes: int, seed: int) -> list[NDArray[np.int64]]:

@@ -328,13 +328,15 @@ def _line_of(text: str) -> dict[str, Any] | None:
 
 
 def with_budget(config: Config, n_images: int) -> Config:
-    """`config` with a budget, unless it names one: a minute for 4,000 images, from half a minute to ten.
+    """`config` with a budget, unless it names one: a minute for 4,000 images, longer the larger they are.
 
-    Both grow with larger images: the time for an image with their pixels beyond 28x28, the most with their
-    side beyond 32 pixels.
+    As many more as there are pixels beyond 28x28. However few there are, networks need steps: at least half a
+    minute, and ten at 64 pixels, as many fewer or more as there are pixels. At most ten minutes, as many more
+    as the side is beyond 32 pixels.
     """
     if config.minutes is not None or config.steps is not None:
         return config
     size = config.size or 0
     minutes = n_images / 4000 * max(1, (size / 28) ** 2)
-    return replace(config, minutes=round(min(10 * max(1, size / 32), max(0.5, minutes)), 2))
+    least, most = max(0.5, 10 * (size / 64) ** 2), 10 * max(1, size / 32)
+    return replace(config, minutes=round(min(most, max(least, minutes)), 2))

@@ -63,7 +63,7 @@ def _scored(trial: TrialFolder) -> dict[str, Any]:
     asked, run = trial.asked(), Run.open(trial.run)
     began = perf_counter()
     model = run.load_model(choose_device(run.config.device))
-    measure = scoring.measure_for(run, model, None, None, bool(asked["fidelity"]))
+    measure = scoring.measure_for(run, model, bool(asked["fidelity"]))
     scores = scoring.score(model, measure, run.config.seed)
     curve = [] if measure.ruler is None else _growth(run, measure, scores)
     last = run.stats()[-1]
