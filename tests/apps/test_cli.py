@@ -238,6 +238,24 @@ def test_generate_repeats_itself_for_a_seed_and_only_then(trained, tmp_path):
     assert (images != other).any()
 
 
+@pytest.mark.parametrize(
+    ("verb", "file"), [("generate", "m.jpg"), ("generate", "m.npy"), ("assign", "m.txt")]
+)
+def test_a_kind_of_file_that_is_not_written_is_refused(trained, tmp_path, fails, verb, file):
+    source = ["digits"] if verb == "assign" else []
+    assert file in fails(verb, trained, *source, "--out", tmp_path / file)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_is_nearly_named_is_suggested(trained, fails):
+    assert f"did you mean {trained}?" in fails("doctor", f"{trained}s")
+
+
+def test_whoever_may_read_the_settings_may_read_the_model(trained):
+    modes = {(trained / name).stat().st_mode for name in ("config.toml", "model.safetensors")}
+    assert len(modes) == 1
+
+
 def test_generate_writes_grids_and_folders(trained, tmp_path, fails):
     assert run(["generate", str(trained), "--per-class", "3", "--out", str(tmp_path / "g.png")]) == 0
     with Image.open(tmp_path / "g.png") as picture:

@@ -226,6 +226,13 @@ def test_names_and_merges_are_kept_with_the_run_and_reach_the_verbs(client, own_
     assert not ClassNames.of(Run.open(own_run), 10)
 
 
+@pytest.mark.parametrize("name", ["3", "Class 3", "class-03"])
+def test_what_stands_for_a_class_without_a_name_is_no_name(client, name):
+    answer = client.put("/api/classes/1/name", json={"name": name})
+    assert answer.status_code == 400
+    assert "number of a class" in answer.json()["error"]
+
+
 def test_a_damaged_file_of_names_is_named(own_run, fails, tmp_path):
     (own_run / "names.json").write_text('{"names": {"99": "x"}, "merged": []}')
     line = fails("assign", own_run, "digits", "--out", tmp_path / "a.csv")

@@ -194,6 +194,10 @@ def test_what_is_no_picture_is_refused_in_words(page, tmp_path):
     page.get_by_label("Choose a picture").set_input_files(tmp_path / "x.png")
     playwright.expect(page.get_by_role("alert")).to_contain_text("not a picture")
     playwright.expect(page.locator("#answer")).to_be_hidden()
+    Image.new("L", (40, 30), 9).save(tmp_path / "good.png")
+    page.get_by_label("Choose a picture").set_input_files(tmp_path / "good.png")
+    playwright.expect(page.locator("#likely li")).to_have_count(5)
+    playwright.expect(page.get_by_role("alert")).to_have_text("")
 
 
 def test_the_keyboard_alone_goes_everywhere(page):

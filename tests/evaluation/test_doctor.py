@@ -94,6 +94,11 @@ def test_a_few_outliers_are_no_second_group():
     assert diagnose(replace(HEALTHY, groups={1: TwoGroups(0.9, 0.04, NONE, NONE)})) == []
 
 
+def test_classes_that_hold_some_of_each_other_are_not_said_to_be_two_kinds_as_well():
+    links, groups = changed(HEALTHY.links, 0, 2, 0.05), {0: TwoGroups(0.7, 0.3, NONE, NONE)}
+    assert [f.kind for f in diagnose(replace(HEALTHY, links=links, groups=groups))] == ["alike"]
+
+
 def test_faults_come_before_hints_and_all_are_json():
     worse = replace(HEALTHY, links=changed(HEALTHY.links, 0, 1, 0.1), copies=changed(HEALTHY.copies, 0, 1, 0))
     findings = diagnose(worse)

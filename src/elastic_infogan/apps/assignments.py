@@ -24,6 +24,7 @@ from elastic_infogan.apps.output import empty_folder, written_whole
 from elastic_infogan.apps.parquet import write_parquet
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
+from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config, overlay
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.limits import within_limits
@@ -127,10 +128,12 @@ def _writer(out: Path) -> Callable[..., NDArray[np.int64]]:
     """What writes the table, by the suffix of its file.
 
     Raises:
-        ElasticInfoGANError: it needs a package that is not there.
+        ElasticInfoGANError: it is neither .csv nor .parquet, or needs a package that is not there.
     """
-    if out.suffix.lower() != ".parquet":
+    if out.suffix.lower() in (".csv", ""):
         return write_assignments
+    if out.suffix.lower() != ".parquet":
+        raise ConfigError(f"--out {out}: .csv and .parquet are written, {out.suffix} is not")
     need(str(out), "parquet", "pyarrow")
     return write_parquet
 

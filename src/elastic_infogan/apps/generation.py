@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,25 @@ from elastic_infogan.training.run import Run
 
 __all__ = ["MOST", "generate", "wanted"]
 
+OTHERS = frozenset(
+    (
+        ".avif",
+        ".bmp",
+        ".csv",
+        ".gif",
+        ".jpeg",
+        ".jpg",
+        ".npy",
+        ".pdf",
+        ".svg",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".zip",
+    )
+)
+"""suffixes of files that images could be in, but are not written to"""
+
 MOST = 100_000
 """images of each class at once: they are held in memory until they are written"""
 
@@ -28,12 +48,27 @@ def generate(run: Path, out: Path, classes: str | None, per_class: int, seed: in
         raise ConfigError(f"--per-class is {per_class}; 1 to {MOST:,} images of each class are made")
     if seed not in LIMITS["seed"]:
         raise ConfigError(f"--seed is {seed}; {LIMITS['seed']} is needed")
+    _writer(out)
     opened = Run.open(run)
     model = opened.load_model(choose_device(device))
     codes = np.repeat(wanted(classes, ClassNames.of(opened, model.n_classes)), per_class)
-    write = {".png": write_grid, ".npz": write_npz}.get(out.suffix.lower(), write_folder)
-    write(out, pictures_of(model, codes, seed), codes)
+    _writer(out)(out, pictures_of(model, codes, seed), codes)
     terminal.say(f"{len(codes):,} images in {out}")
+
+
+def _writer(out: Path) -> Callable[[Path, NDArray[np.uint8], NDArray[np.int64]], None]:
+    """What writes images, by the suffix of their place.
+
+    Raises:
+        ConfigError: it is that of another kind of file, which nobody would look for a folder in.
+    """
+    suffix = out.suffix.lower()
+    if suffix in OTHERS:
+        raise ConfigError(
+            f"--out {out}: .png is a grid, .npz an array and a name without suffix a folder; "
+            f"{suffix} is not written"
+        )
+    return {".png": write_grid, ".npz": write_npz}.get(suffix, write_folder)
 
 
 def wanted(asked: str | None, classes: ClassNames) -> NDArray[np.int64]:

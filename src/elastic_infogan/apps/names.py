@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ __all__ = ["LONGEST", "ClassNames"]
 LONGEST = 60
 """characters of a name, so that it fits a column and a file name"""
 
+NUMBER = re.compile(r"(class)?[\s_-]*\d+", re.IGNORECASE)
+"""what stands for a class that has no name: 3, Class 3, class-03"""
 
 Float = TypeVar("Float", bound=np.floating[Any])
 
@@ -106,12 +109,15 @@ class ClassNames:
         """The same with another name for a class and those merged with it; an empty one takes it away.
 
         Raises:
-            ConfigError: there is no such class, or the name has letters that do not print or is too long.
+            ConfigError: there is no such class, or the name has letters that do not print, is too long or
+                looks like the number of a class.
         """
         self._check([code])
         if not name.isprintable() or "," in name:
             raise ConfigError("a name is one line of letters that can be seen, without commas")
         name = name.strip()
+        if NUMBER.fullmatch(name):
+            raise ConfigError(f"{name!r} would be taken for the number of a class; choose another name")
         if len(name) > LONGEST:
             raise ConfigError(f"a name of {len(name)} letters is too long; {LONGEST} are enough")
         names = {c: n for c, n in self.names.items() if c not in self.members(code)}

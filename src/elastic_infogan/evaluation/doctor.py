@@ -109,24 +109,25 @@ def alike(e: Evidence) -> Iterator[Finding]:
     for i, j in _pairs(e, np.triu(e.links, 1) > ALIKE):
         yield Finding(
             "alike", "hint",
-            f"Classes {i} and {j} look alike: their images are often each other's nearest neighbours "
-            f"(affinity {e.links[i, j]:.3f}; different kinds stay below {ALIKE}).",
+            f"Classes {i} and {j} look alike: their images are often each other's nearest neighbours.",
             f"Look at both. If they are one kind, merge {i} and {j}: count them as one, or train with fewer "
-            "--classes.",
+            "--classes. If some of one are in the other, train longer.",
             (i, j), {"affinity": e.links[i, j]},
         )  # fmt: skip
 
 
 def divided(e: Evidence) -> Iterator[Finding]:
-    """Classes that are two groups with a gap between them."""
+    """Classes that are two groups with a gap between them, and not for holding some of a class beside."""
+    confused = {code for pair in _pairs(e, np.triu(e.links, 1) > ALIKE) for code in pair}
     room = "longer (some classes are free)" if (e.answers.counts == 0).any() else "with more --classes"
     for code, groups in e.groups.items():
-        if groups.bimodality > BIMODAL and groups.smaller >= A_GROUP:
+        if groups.bimodality > BIMODAL and groups.smaller >= A_GROUP and code not in confused:
             yield Finding(
                 "two-groups", "hint",
                 f"Class {code} may be two groups, of {1 - groups.smaller:.0%} and {groups.smaller:.0%} of "
-                f"its images, with a gap between them (bimodality {groups.bimodality:.2f}, limit {BIMODAL}).",
-                f"Look at its images. If they are two kinds, split {code}: train {room} or a new --seed.",
+                "its images, with a gap between them.",
+                f"Look at its images: two kinds, or one in two styles? If two kinds, split {code}: train "
+                f"{room} or a new --seed.",
                 (code,), {"bimodality": groups.bimodality, "smaller": groups.smaller},
             )  # fmt: skip
 

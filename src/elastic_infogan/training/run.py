@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as beside:
         try:
+            beside.touch()
+            mode = beside.stat().st_mode
             save_file(whole, beside, {"format": FORMAT, "state": json.dumps(state)})
+            beside.chmod(mode)  # the library lets nobody but the owner read
         except SafetensorError as error:
             # The library hides the number of the system's error in its message.
             number = re.search(r"os error (\d+)", str(error))
@@ -123,7 +127,10 @@ class Run:
         path = Path(path)
         file = path / "config.toml"
         if not file.is_file():
-            raise RunError(f"{path} is not a run folder of elastic-infogan: it has no config.toml")
+            beside = [other.parent.name for other in sorted(path.parent.glob("*/config.toml"))]
+            near = get_close_matches(path.name, beside, n=1)
+            hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
+            raise RunError(f"{path} is not a run folder of elastic-infogan: it has no config.toml{hint}")
         return cls(path, overlay(Config(), from_toml(_text_of(file), str(file)), str(file)))
 
     @classmethod

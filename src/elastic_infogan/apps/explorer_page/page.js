@@ -349,6 +349,7 @@ const recognise = trying(async (file) => {
   const { source, likely } = answer;
   $("#seen").src = source;
   const how = likely[0].probability < SURE ? "Not sure; closest to" : "This looks like";
+  tell("status", "", 0); // what was wrong with an earlier picture is over
   $("#how").textContent = how;
   $("#found").textContent = likely[0].title;
   $("#found").href = `#/class/${likely[0].code}`;
