@@ -2,7 +2,7 @@
 
     npm pack emoji-datasource-google@16.0.0
     python examples/emoji_pictures.py emoji-datasource-google-16.0.0.tgz emoji
-    elastic-infogan train emoji --classes 9
+    elastic-infogan train emoji
 
 The pictures are 64×64 in colour on a transparent ground, which shows white; the nine categories hold from 85
 (Activities) to 2,261 pictures (People & Body, with skin tones). The five plain swatches of the category
