@@ -6,6 +6,7 @@ import errno
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ __all__ = [
     "cache_folder",
     "expanded",
     "is_leftover",
+    "no_run",
     "replacing",
     "why_not_read",
     "why_not_written",
@@ -63,6 +65,16 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a mapping as a JSON file, see `replacing`."""
     with replacing(path) as beside:
         beside.write_text(as_json(content), encoding="utf-8")
+
+
+def no_run(path: Path) -> str | None:
+    """One line that says that a folder is no run, and which one beside it may be meant; None for a run."""
+    if (path / "config.toml").is_file():
+        return None
+    beside = [other.parent.name for other in sorted(path.parent.glob("*/config.toml"))]
+    near = get_close_matches(path.name, beside, n=1)
+    hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
+    return f"{path} is not a run folder of elastic-infogan: it has no config.toml{hint}"
 
 
 def is_leftover(path: Path) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from elastic_infogan.apps.copies import copy_by_class, safe_path
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.data.images import ImageSet
 
 
@@ -32,8 +33,8 @@ def test_copies_of_a_folder_are_the_original_files(tmp_path):
     for name in ("a.gif", "sub/a.gif"):
         (source / name).write_bytes(name.encode())
     images = image_set(2, ["a.gif", "sub/a.gif"], str(source))
-    copy_by_class(images, np.array([1, 0]), 3, tmp_path / "out")
-    assert (tmp_path / "out/class-01/a.gif").read_bytes() == b"a.gif"
+    copy_by_class(images, np.array([1, 0]), ClassNames(3, {1: "a/../cat"}), tmp_path / "out")
+    assert (tmp_path / "out/class-01-a-cat/a.gif").read_bytes() == b"a.gif"
     assert (tmp_path / "out/class-00/sub/a.gif").read_bytes() == b"sub/a.gif"
 
 
@@ -43,7 +44,7 @@ def test_copies_of_a_zip_stay_inside_and_never_overwrite_each_other(tmp_path):
         for i, name in enumerate(names):
             archive.writestr(name, f"bytes {i}")
     images = image_set(4, names, str(tmp_path / "pics.zip"))
-    copy_by_class(images, np.zeros(4, np.int64), 10, tmp_path / "deep/out")
+    copy_by_class(images, np.zeros(4, np.int64), ClassNames(10), tmp_path / "deep/out")
     made = {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*.png")}
     folder = "deep/out/class-00"
     assert made == {
@@ -57,7 +58,7 @@ def test_copies_of_a_zip_stay_inside_and_never_overwrite_each_other(tmp_path):
 @pytest.mark.parametrize("count", [3, 12])
 def test_an_array_becomes_png_files_named_by_index(tmp_path, count):
     images = image_set(count)
-    copy_by_class(images, np.zeros(count, np.int64), 1, tmp_path / "out")
+    copy_by_class(images, np.zeros(count, np.int64), ClassNames(1), tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out/class-00").iterdir())
     assert names == [f"{i:0{len(str(count - 1))}d}.png" for i in range(count)]
     with Image.open(tmp_path / "out/class-00" / names[1]) as picture:

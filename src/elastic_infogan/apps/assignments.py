@@ -88,7 +88,7 @@ class Job:
         rate = len(codes) / (perf_counter() - started)
         terminal.say(f"{len(codes):,} images in {out} ({rate:,.0f} images/s)")
         if copy_to is not None:
-            copy_by_class(self.images, codes, self.model.n_classes, copy_to)
+            copy_by_class(self.images, codes, self.names, copy_to)
             terminal.say(f"{len(codes):,} pictures copied to {copy_to}")
 
 

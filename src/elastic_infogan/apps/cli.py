@@ -8,19 +8,29 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from elastic_infogan import __version__
 from elastic_infogan.apps.benchmarking.verb import benchmark, trial
 from elastic_infogan.apps.flags import fill_from_recipe, in_panels
-from elastic_infogan.errors import ElasticInfoGANError
+from elastic_infogan.errors import ElasticInfoGANError, RunError
+from elastic_infogan.files import no_run
 from elastic_infogan.training.config import Config
 
 __all__ = ["app", "main", "run"]
 
 Switch = Parameter(negative="", show_default=False)
+
+
+def _is_run(_: Any, path: Path) -> None:
+    """Say at once what else would wait for libraries to be imported."""
+    if problem := no_run(path):
+        raise RunError(problem)
+
+
+RunFolder = Annotated[Path, Parameter(validator=_is_run)]
 
 app = App(
     name="elastic-infogan",
@@ -74,6 +84,10 @@ def train(
     tensorboard:
         Also write losses, prior and sample grids to RUN/tensorboard. Needs the extra tracking.
     """
+    from elastic_infogan.data.sources import locate
+
+    if config.source:
+        locate(config.source)  # before the libraries of training are imported, which takes seconds
     from elastic_infogan.apps.training import train as work
 
     work(config, out, resume=resume, new=new, dry_run=dry_run, tensorboard=tensorboard)
@@ -81,7 +95,7 @@ def train(
 
 @app.command(sort_key=2)
 def assign(
-    run: Path,
+    run: RunFolder,
     source: str,
     /,
     *,
@@ -103,7 +117,7 @@ def assign(
         FILE.csv: image,class,probability,p_0,…,p_K-1, and name where classes were named. FILE.parquet: the
         same columns; needs the extra parquet.
     copy_to:
-        A new folder that gets a copy of every picture, in class-00, class-01 and so on.
+        A new folder that gets a copy of every picture, in class-00, class-01-NAME and so on.
     device:
         Where to compute: auto, cpu, cuda or mps.
     devices:
@@ -119,7 +133,7 @@ def assign(
 
 @app.command(sort_key=3)
 def generate(
-    run: Path,
+    run: RunFolder,
     /,
     *,
     out: Path,
@@ -151,7 +165,7 @@ def generate(
 
 
 @app.command(sort_key=7)
-def export(run: Path, /, *, out: Path) -> None:
+def export(run: RunFolder, /, *, out: Path) -> None:
     """Write a run as ONNX graphs that need neither PyTorch nor this package.
 
     Both are compared with PyTorch before they are written. Needs the extra export.
@@ -170,7 +184,7 @@ def export(run: Path, /, *, out: Path) -> None:
 
 
 @app.command(sort_key=7)
-def push(run: Path, name: str, /, *, private: Annotated[bool, Switch] = False) -> None:
+def push(run: RunFolder, name: str, /, *, private: Annotated[bool, Switch] = False) -> None:
     """Give a model away with a card that says what it is: on the Hugging Face hub, or as a folder.
 
     Python's ElasticInfoGAN.from_pretrained(NAME) reads it back. Needs the extra hub; `hf auth login` logs in.
@@ -191,7 +205,7 @@ def push(run: Path, name: str, /, *, private: Annotated[bool, Switch] = False) -
 
 @app.command(sort_key=4)
 def evaluate(
-    run: Path,
+    run: RunFolder,
     source: str | None = None,
     /,
     *,
@@ -231,7 +245,7 @@ def evaluate(
 
 
 @app.command(sort_key=4)
-def doctor(run: Path, source: str | None = None, /, *, device: str = "auto") -> None:
+def doctor(run: RunFolder, source: str | None = None, /, *, device: str = "auto") -> None:
     """Look for faults without labels, say what to do about each, and write diagnosis.json.
 
     Parameters
@@ -249,7 +263,9 @@ def doctor(run: Path, source: str | None = None, /, *, device: str = "auto") -> 
 
 
 @app.command(sort_key=5)
-def report(run: Path, source: str | None = None, /, *, out: Path | None = None, device: str = "auto") -> None:
+def report(
+    run: RunFolder, source: str | None = None, /, *, out: Path | None = None, device: str = "auto"
+) -> None:
     """Write one page about a run that needs no other file: shares, pictures, curves, diagnosis, scores.
 
     Parameters
@@ -270,7 +286,7 @@ def report(run: Path, source: str | None = None, /, *, out: Path | None = None, 
 
 @app.command(sort_key=5)
 def explore(
-    run: Path,
+    run: RunFolder,
     source: str | None = None,
     /,
     *,

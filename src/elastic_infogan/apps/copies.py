@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import written_whole
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.data.images import ImageSet
@@ -19,20 +20,32 @@ from elastic_infogan.files import expanded
 __all__ = ["copy_by_class", "safe_path"]
 
 
-def copy_by_class(images: ImageSet, codes: NDArray[np.int64], n_classes: int, folder: Path) -> None:
+def copy_by_class(images: ImageSet, codes: NDArray[np.int64], names: ClassNames, folder: Path) -> None:
     """Copy every picture to `folder/class-XX/`: the original file, or a PNG of an array's image.
 
     Arguments:
         codes: class of each image, `(N,)`.
+        names: of the classes; one that has a name gets it behind its number, as in `class-03-cat`.
         folder: an empty folder; sub-folders of the source are kept below each class.
     """
-    digits = max(2, len(str(n_classes - 1)))
+    folders = [folder / _called(code, names) for code in range(names.n_classes)]
     with _contents(images) as content:
         for index, code in enumerate(codes.tolist()):
             name, data = content(index)
-            target = _free(folder / f"class-{code:0{digits}d}" / safe_path(name))
+            target = _free(folders[code] / safe_path(name))
             with written_whole(target) as file:
                 file.write(data)
+
+
+def _called(code: int, names: ClassNames) -> str:
+    """What the folder of a class is called.
+
+    >>> _called(3, ClassNames(12, {3: "cats / dogs"})), _called(3, ClassNames(101))
+    ('class-03-cats - dogs', 'class-003')
+    """
+    digits = max(2, len(str(names.n_classes - 1)))
+    number, name = f"class-{code:0{digits}d}", names.name(code)
+    return "-".join([number, *safe_path(name).parts]) if name else number
 
 
 def safe_path(name: str) -> PurePosixPath:

@@ -23,10 +23,25 @@ from elastic_infogan.data.store import is_store, open_store
 from elastic_infogan.errors import DataError
 from elastic_infogan.files import expanded
 
-__all__ = ["from_array", "holds_pictures", "known_classes", "load"]
+__all__ = ["from_array", "holds_pictures", "known_classes", "load", "locate"]
 
 Progress = Callable[[int, int], None]
 """called with the number of pictures done and their total"""
+
+
+def locate(source: str | Path) -> Path | None:
+    """Where a source is; None for a named data set.
+
+    Raises:
+        DataError: there is no such file or folder.
+    """
+    origin = os.fspath(source)
+    if origin in NAMES:
+        return None
+    path = expanded(origin)
+    if not origin or not _exists(path):
+        raise _unknown(origin)
+    return path
 
 
 def known_classes(source: str | Path) -> int | None:
@@ -102,14 +117,11 @@ def _read(
     store: str | Path | None,
     progress: Progress | None,
 ) -> ImageSet:
-    origin = os.fspath(source)
-    if origin in NAMES:
+    origin, path = os.fspath(source), locate(source)
+    if path is None:
         pixels, found = read_named(origin)
         images = from_array(pixels, size=size, channels=channels, origin=origin)
         return replace(images, labels=found.astype(np.int64), class_names=class_names(origin))
-    path = expanded(origin)
-    if not origin or not _exists(path):
-        raise _unknown(origin)
     if is_store(path):
         stored = open_store(path)
         return replace(stored, images=fit_images(stored.images, size, channels))

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -125,12 +124,9 @@ class Run:
             ConfigError: if its configuration has a key that is not a setting.
         """
         path = Path(path)
+        if problem := files.no_run(path):
+            raise RunError(problem)
         file = path / "config.toml"
-        if not file.is_file():
-            beside = [other.parent.name for other in sorted(path.parent.glob("*/config.toml"))]
-            near = get_close_matches(path.name, beside, n=1)
-            hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
-            raise RunError(f"{path} is not a run folder of elastic-infogan: it has no config.toml{hint}")
         return cls(path, overlay(Config(), from_toml(_text_of(file), str(file)), str(file)))
 
     @classmethod
