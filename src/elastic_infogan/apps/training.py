@@ -53,8 +53,8 @@ def train(
     asked = _settled(config)
     if dry_run:
         config, images = _prepared(asked)
-        plan.show(asked, config, images)
         terminal.say(to_toml(config).rstrip())
+        plan.show(asked, config, images)  # last, so that it is what a person sees
         return
     in_all(asked, lambda processes: _train(
         asked, out, processes, resume=resume, new=new, tensorboard=tensorboard and processes.first
