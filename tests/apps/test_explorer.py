@@ -23,10 +23,10 @@ from elastic_infogan.apps.explorer import _bound
 from elastic_infogan.apps.explorer_app import guarded
 from elastic_infogan.apps.explorer_guard import MOST_BYTES
 from elastic_infogan.apps.gallery import open_gallery
-from elastic_infogan.apps.names import ClassNames
+from elastic_infogan.apps.names import ClassNames, suggested_merges
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.apps.steering import STEPS, directions
-from elastic_infogan.errors import ConfigError
+from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training.run import Run
 
 HERE = "http://127.0.0.1:8765"
@@ -231,6 +231,13 @@ def test_what_stands_for_a_class_without_a_name_is_no_name(client, name):
     answer = client.put("/api/classes/1/name", json={"name": name})
     assert answer.status_code == 400
     assert "number of a class" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("text", ["{", '{"findings": 3}', '{"findings": [{"classes": [0, 1]}]}'])
+def test_a_damaged_diagnosis_is_named(own_run, text):
+    (own_run / "diagnosis.json").write_text(text)
+    with pytest.raises(RunError, match="diagnosis.json is damaged"):
+        suggested_merges(Run.open(own_run), 10)
 
 
 def test_a_damaged_file_of_names_is_named(own_run, fails, tmp_path):

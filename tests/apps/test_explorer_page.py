@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 import signal
@@ -24,6 +25,8 @@ VIEWS = ("classes", "class/0", "make/0", "recognise")
 def served(explorable, tmp_path_factory):
     """The run folder and the address of `elastic-infogan explore`, which has to stop at Ctrl-C."""
     path = shutil.copytree(explorable, tmp_path_factory.mktemp("explore") / "run")
+    alike = {"kind": "alike", "severity": "hint", "says": "", "do": "", "classes": [2, 5], "numbers": {}}
+    (path / "diagnosis.json").write_text(json.dumps({"findings": [alike]}))
     command = [sys.executable, "-m", "elastic_infogan", "explore", str(path), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -107,6 +110,15 @@ def test_classes_are_merged_browsed_separated_and_downloaded(page, tmp_path):
     see(page.get_by_text("Classes 1 + 3 count as one."))
     page.get_by_role("button", name="Separate them").click()
     playwright.expect(page.locator(".card")).to_have_count(10)
+
+
+def test_what_the_diagnosis_found_alike_is_merged_with_two_clicks(page, served):
+    run, _ = served
+    page.get_by_role("button", name="Class 2 + Class 5").click()
+    playwright.expect(page.get_by_role("button", name="Merge them")).to_be_focused()
+    page.keyboard.press("Enter")
+    playwright.expect(page.locator("#alike")).to_be_hidden()
+    assert json.loads((run / "names.json").read_text())["merged"] == [[2, 5]]
 
 
 def test_images_are_paged_and_looked_at(page):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from elastic_infogan.apps.assignments import assignment_rows
 from elastic_infogan.apps.gallery import Gallery
-from elastic_infogan.apps.names import ClassNames
+from elastic_infogan.apps.names import ClassNames, suggested_merges
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.apps.steering import Wish, directions, steered
 from elastic_infogan.data.pictures import UnusableError, decode, read_header
@@ -78,6 +78,7 @@ class Explored:
     def __init__(self, gallery: Gallery) -> None:
         self.gallery = gallery
         self.axes = directions(gallery.model)
+        self.alike = suggested_merges(gallery.run, gallery.model.n_classes)
         self._model_lock, self._names_lock = Lock(), Lock()
         self._sorted = self._sort(ClassNames.of(gallery.run, gallery.model.n_classes))
 
@@ -118,6 +119,7 @@ class Explored:
             "codes": [now.classes.title(code) for code in range(spec.n_classes)],
             "walk": len(self.axes),
             "continuous": spec.continuous,
+            "alike": self.alike,
             "classes": [self._class(now, group) for group in now.classes.groups()],
         }
 

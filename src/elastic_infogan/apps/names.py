@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training.run import NAMES, Run
 
-__all__ = ["LONGEST", "ClassNames"]
+__all__ = ["LONGEST", "ClassNames", "suggested_merges"]
 
 LONGEST = 60
 """characters of a name, so that it fits a column and a file name"""
@@ -156,3 +156,10 @@ class ClassNames:
         for code in codes:
             if not 0 <= code < self.n_classes:
                 raise ConfigError(f"this run has no class {code!r}; it has 0 to {self.n_classes - 1}")
+
+
+def suggested_merges(run: Run, n_classes: int) -> list[tuple[int, ...]]:
+    """Classes that the last diagnosis of a run found alike, two at a time; none without a diagnosis."""
+    findings = (run.diagnosis() or {"findings": []})["findings"]
+    pairs = [tuple(finding["classes"]) for finding in findings if finding["kind"] == "alike"]
+    return [pair for pair in pairs if all(code in range(n_classes) for code in pair)]

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -213,8 +213,12 @@ class Run:
         """What `write_restarts` wrote; None where one encoder was trained, or none is settled on yet."""
         return self._noted("restarts.json", {"agreement": list, "kept": int})
 
-    def _noted(self, name: str, kinds: Mapping[str, type]) -> dict[str, Any] | None:
-        """A JSON file that training writes once, if it is there; `kinds` are of the fields it must have.
+    def diagnosis(self) -> dict[str, Any] | None:
+        """The last diagnosis, as the verb `doctor` wrote it; None where there is none."""
+        return self._noted("diagnosis.json", {"findings": _findings})
+
+    def _noted(self, name: str, kinds: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any] | None:
+        """A JSON file, if it is there; `kinds` read the fields that it must have.
 
         Raises:
             RunError: it lacks one.
@@ -226,7 +230,7 @@ class Run:
             found: dict[str, Any] = json.loads(_text_of(file))
             return {**found, **{field: kind(found[field]) for field, kind in kinds.items()}}
         except (ValueError, TypeError, KeyError) as error:
-            raise RunError(f"{file} is damaged: delete it, and training will write it again") from error
+            raise RunError(f"{file} is damaged: delete it, and it will be written again") from error
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Append a line to `stats.jsonl`."""
@@ -328,6 +332,13 @@ def _line_of(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return line if isinstance(line, dict) and "step" in line else None
+
+
+def _findings(content: Any) -> list[dict[str, Any]]:
+    """Findings of a diagnosis, with what is asked for later on."""
+    return [
+        {**finding, "kind": str(finding["kind"]), "classes": list(finding["classes"])} for finding in content
+    ]
 
 
 def with_budget(config: Config, n_images: int) -> Config:

@@ -85,8 +85,25 @@ function showClasses() {
   const order = $("#order").value === "share" ? (a, b) => b.count - a.count || a.code - b.code : (a, b) => a.code - b.code;
   const largest = Math.max(...run.classes.map((item) => item.share), 1e-9);
   $("#cards").replaceChildren(...[...run.classes].sort(order).map((item) => card(item, largest)));
+  showAlike();
   showChosen();
   return "Classes";
+}
+
+// What the diagnosis takes for one kind, but for what has been merged since.
+function showAlike() {
+  const pairs = run.alike.map((codes) => [...new Set(codes.map(classOf))]).filter((items) => items.length > 1);
+  $("#alike").hidden = !pairs.length;
+  $("#alike").replaceChildren("These look alike:", ...pairs.map((items) => {
+    const tick = element("button", { textContent: items.map((item) => item.title).join(" + ") });
+    tick.addEventListener("click", () => {
+      chosen.clear();
+      for (const item of items) chosen.add(item.code);
+      showClasses();
+      $("#merge").focus();
+    });
+    return tick;
+  }));
 }
 
 function card(item, largest) {
