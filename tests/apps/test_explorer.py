@@ -236,7 +236,7 @@ def test_what_stands_for_a_class_without_a_name_is_no_name(client, name):
 @pytest.mark.parametrize("text", ["{", '{"findings": 3}', '{"findings": [{"classes": [0, 1]}]}'])
 def test_a_damaged_diagnosis_is_named(own_run, text):
     (own_run / "diagnosis.json").write_text(text)
-    with pytest.raises(RunError, match="diagnosis.json is damaged"):
+    with pytest.raises(RunError, match=r"diagnosis\.json is damaged"):
         suggested_merges(Run.open(own_run), 10)
 
 
