@@ -100,18 +100,20 @@ function showAlike() {
       chosen.clear();
       for (const item of items) chosen.add(item.code);
       showClasses();
-      $("#merge").focus();
+      $("#merge").focus({ preventScroll: true });
     });
     return tick;
   }));
 }
 
+const examples = (item) => `api/classes/${item.code}/examples.png?of=${item.codes}`;
+
 function card(item, largest) {
   const id = `name-${item.code}`;
-  const examples = item.count
-    ? element("img", { src: `api/classes/${item.code}/examples.png?of=${item.codes}`, alt: "", loading: "lazy" })
+  const pictures = item.count
+    ? element("img", { src: examples(item), alt: "", loading: "lazy" })
     : element("p", { className: "quiet", textContent: "no images" });
-  const mosaic = element("a", { className: "mosaic", href: `#/class/${item.code}` }, examples);
+  const mosaic = element("a", { className: "mosaic", href: `#/class/${item.code}` }, pictures);
   mosaic.setAttribute("aria-label", `Browse ${item.title}: ${number.format(item.count)} images`);
   const name = element("input", { id, value: item.name, maxLength: 60, autocomplete: "off", placeholder: `Name class ${item.codes.join(" + ")}` });
   // A name that could not be saved is marked, and Enter tries again: without a change of text no event comes.
@@ -147,10 +149,13 @@ function numbers(item) {
 }
 
 function showChosen() {
-  const titles = [...chosen].map((code) => classOf(code).title);
-  $("#merging").hidden = !titles.length;
-  $("#merge").disabled = titles.length < 2;
-  $("#chosen").textContent = titles.length < 2 ? `${titles.join("")}: tick what it is the same as` : titles.join(" + ");
+  const items = [...chosen].map(classOf);
+  $("#merging").hidden = !items.length;
+  $("#merge").disabled = items.length < 2;
+  const titles = items.map((item) => item.title).join(" + ");
+  $("#chosen").replaceChildren(
+    ...items.filter((item) => item.count).map((item) => element("img", { src: examples(item), alt: "" })),
+    items.length < 2 ? `${titles}: tick what it is the same as` : titles);
 }
 
 async function rename(code, name) {
