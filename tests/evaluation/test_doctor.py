@@ -99,6 +99,14 @@ def test_classes_that_hold_some_of_each_other_are_not_said_to_be_two_kinds_as_we
     assert [f.kind for f in diagnose(replace(HEALTHY, links=links, groups=groups))] == ["alike"]
 
 
+def test_many_classes_that_may_be_two_groups_are_one_finding():
+    groups = {0: TwoGroups(0.7, 0.3, NONE, NONE), 2: TwoGroups(0.8, 0.4, NONE, NONE)}
+    (finding,) = diagnose(replace(HEALTHY, groups=groups))
+    assert "Classes 0 and 2 may each be two groups" in finding.says
+    assert "70% and 30%, 60% and 40%" in finding.says
+    assert finding.classes == (0, 2)
+
+
 def test_faults_come_before_hints_and_all_are_json():
     worse = replace(HEALTHY, links=changed(HEALTHY.links, 0, 1, 0.1), copies=changed(HEALTHY.copies, 0, 1, 0))
     findings = diagnose(worse)

@@ -119,17 +119,23 @@ def alike(e: Evidence) -> Iterator[Finding]:
 def divided(e: Evidence) -> Iterator[Finding]:
     """Classes that are two groups with a gap between them, and not for holding some of a class beside."""
     confused = {code for pair in _pairs(e, np.triu(e.links, 1) > ALIKE) for code in pair}
+    found = {
+        code: groups
+        for code, groups in e.groups.items()
+        if groups.bimodality > BIMODAL and groups.smaller >= A_GROUP and code not in confused
+    }
+    if not found:
+        return
     room = "longer (some classes are free)" if (e.answers.counts == 0).any() else "with more --classes"
-    for code, groups in e.groups.items():
-        if groups.bimodality > BIMODAL and groups.smaller >= A_GROUP and code not in confused:
-            yield Finding(
-                "two-groups", "hint",
-                f"Class {code} may be two groups, of {1 - groups.smaller:.0%} and {groups.smaller:.0%} of "
-                "its images, with a gap between them.",
-                f"Look at its images: two kinds, or one in two styles? If two kinds, split {code}: train "
-                f"{room} or a new --seed.",
-                (code,), {"bimodality": groups.bimodality, "smaller": groups.smaller},
-            )  # fmt: skip
+    parts = ", ".join(f"{1 - groups.smaller:.0%} and {groups.smaller:.0%}" for groups in found.values())
+    each = "" if len(found) == 1 else " each"
+    yield Finding(
+        "two-groups", "hint",
+        f"{listed(found)} may{each} be two groups with a gap between them, of {parts} of the images.",
+        "Look at them: two kinds, or one in two styles? "
+        f"To split {' or '.join(map(str, found))}, train {room} or a new --seed.",
+        tuple(found), {f"bimodality_{code}": groups.bimodality for code, groups in found.items()},
+    )  # fmt: skip
 
 
 def copies(e: Evidence) -> Iterator[Finding]:
