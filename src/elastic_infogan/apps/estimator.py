@@ -55,7 +55,8 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
             out.
         recipe: named settings, see the README.
         minutes, steps: the budget, one or the other; neither gives half a minute to ten minutes, by the
-            number of images, and more at more than 32 pixels. Only with `steps` does a `random_state` repeat itself.
+            number of images, and more beyond 32 pixels. Only with `steps` does a `random_state` repeat
+            itself.
         size: side in pixels that images are brought to; None keeps arrays as they are.
         pixel_range: `(black, white)`; None is (0, 255) for uint8 and what was seen in `fit` for others.
         settings: any other setting by its dotted name, for example `{"views.mirror": True}`.
