@@ -94,7 +94,8 @@ def _on_the_hub(name: str) -> Iterator[None]:
         if not isinstance(error, HfHubHTTPError.__bases__):  # OSError and the client's own, whichever it is
             raise
         raise RunError(
-            f"the hub cannot be reached for {name} ({_first_line(error)}): check the network, or use a folder"
+            f"the hub cannot be reached for {name} ({_first_line(error)}): check the network, "
+            f"or name a folder as ./{name}"
         ) from error
 
 
