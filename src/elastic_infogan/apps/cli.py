@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import functools
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Concatenate, ParamSpec
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
@@ -24,13 +25,20 @@ __all__ = ["app", "main", "run"]
 Switch = Parameter(negative="", show_default=False)
 
 
-def _is_run(_: Any, path: Path) -> None:
-    """Say at once what else would wait for libraries to be imported."""
-    if problem := no_run(path):
-        raise RunError(problem)
+Given = ParamSpec("Given")
 
 
-RunFolder = Annotated[Path, Parameter(validator=_is_run)]
+def about_a_run(verb: Callable[Concatenate[Path, Given], None]) -> Callable[Concatenate[Path, Given], None]:
+    """A verb whose first argument is a run: where there is none it says so before libraries are imported."""
+
+    @functools.wraps(verb)
+    def checked(run: Path, /, *given: Given.args, **flags: Given.kwargs) -> None:
+        if problem := no_run(run):
+            raise RunError(problem)
+        verb(run, *given, **flags)
+
+    return checked
+
 
 app = App(
     name="elastic-infogan",
@@ -94,8 +102,9 @@ def train(
 
 
 @app.command(sort_key=2)
+@about_a_run
 def assign(
-    run: RunFolder,
+    run: Path,
     source: str,
     /,
     *,
@@ -132,8 +141,9 @@ def assign(
 
 
 @app.command(sort_key=3)
+@about_a_run
 def generate(
-    run: RunFolder,
+    run: Path,
     /,
     *,
     out: Path,
@@ -165,7 +175,8 @@ def generate(
 
 
 @app.command(sort_key=7)
-def export(run: RunFolder, /, *, out: Path) -> None:
+@about_a_run
+def export(run: Path, /, *, out: Path) -> None:
     """Write a run as ONNX graphs that need neither PyTorch nor this package.
 
     Both are compared with PyTorch before they are written. Needs the extra export.
@@ -184,7 +195,8 @@ def export(run: RunFolder, /, *, out: Path) -> None:
 
 
 @app.command(sort_key=7)
-def push(run: RunFolder, name: str, /, *, private: Annotated[bool, Switch] = False) -> None:
+@about_a_run
+def push(run: Path, name: str, /, *, private: Annotated[bool, Switch] = False) -> None:
     """Give a model away with a card that says what it is: on the Hugging Face hub, or as a folder.
 
     Python's ElasticInfoGAN.from_pretrained(NAME) reads it back. Needs the extra hub; `hf auth login` logs in.
@@ -204,8 +216,9 @@ def push(run: RunFolder, name: str, /, *, private: Annotated[bool, Switch] = Fal
 
 
 @app.command(sort_key=4)
+@about_a_run
 def evaluate(
-    run: RunFolder,
+    run: Path,
     source: str | None = None,
     /,
     *,
@@ -245,7 +258,8 @@ def evaluate(
 
 
 @app.command(sort_key=4)
-def doctor(run: RunFolder, source: str | None = None, /, *, device: str = "auto") -> None:
+@about_a_run
+def doctor(run: Path, source: str | None = None, /, *, device: str = "auto") -> None:
     """Look for faults without labels, say what to do about each, and write diagnosis.json.
 
     Parameters
@@ -263,9 +277,8 @@ def doctor(run: RunFolder, source: str | None = None, /, *, device: str = "auto"
 
 
 @app.command(sort_key=5)
-def report(
-    run: RunFolder, source: str | None = None, /, *, out: Path | None = None, device: str = "auto"
-) -> None:
+@about_a_run
+def report(run: Path, source: str | None = None, /, *, out: Path | None = None, device: str = "auto") -> None:
     """Write one page about a run that needs no other file: shares, pictures, curves, diagnosis, scores.
 
     Parameters
@@ -285,8 +298,9 @@ def report(
 
 
 @app.command(sort_key=5)
+@about_a_run
 def explore(
-    run: RunFolder,
+    run: Path,
     source: str | None = None,
     /,
     *,
