@@ -14,16 +14,13 @@ from typing import Annotated, Concatenate, ParamSpec
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from elastic_infogan import __version__
-from elastic_infogan.apps.benchmarking.verb import benchmark, trial
+from elastic_infogan.apps.benchmarking.verb import Switch, benchmark, trial
 from elastic_infogan.apps.flags import fill_from_recipe, in_panels
 from elastic_infogan.errors import ElasticInfoGANError, RunError
 from elastic_infogan.files import no_run
 from elastic_infogan.training.config import Config
 
 __all__ = ["app", "main", "run"]
-
-Switch = Parameter(negative="", show_default=False)
-
 
 Given = ParamSpec("Given")
 

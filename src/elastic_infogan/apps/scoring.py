@@ -74,9 +74,10 @@ def evaluate(
     if everything.labels is not None and not real_only:
         measure = _measure(run, images, everything, source, fidelity)
         generated = score_generated(model, measure, run.config.seed)
-        write_json(file, _together(scores, generated, measure))
+        whole = _together(scores, generated, measure)
+        write_json(file, whole)
         _say_scores(generated)
-        _say_rarest(_rarest(scores["classes"], generated))
+        _say_rarest(whole["rarest"])
     for shown in (_latest_grid(path), path / "shares.json", file):
         if shown is not None and shown.exists():
             terminal.say(str(shown))

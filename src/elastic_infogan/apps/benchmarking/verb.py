@@ -9,10 +9,11 @@ from cyclopts import Parameter
 
 from elastic_infogan.training.config import Config
 
-__all__ = ["benchmark", "trial"]
+__all__ = ["Switch", "benchmark", "trial"]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Switch = Parameter(negative="", show_default=False)
+"""of a flag that is given or left out"""
 
 
 def benchmark(
