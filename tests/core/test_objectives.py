@@ -38,7 +38,7 @@ def losses(model, term, target="argmax"):
         if term == "contrast":
             return objectives.contrast(output.features[:4], output.features[4:], 0.5, True, None)
         return objectives.self_labelling(output.logits.argmax(1), output.logits)
-    return objectives.generator_terms(model, latent, fake, target)[term]
+    return objectives.generator_terms(model, latent, fake, fake, target)[term]
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -85,9 +85,9 @@ def test_with_an_argmax_target_p_learns_through_g_alone():
     code_alone = torch.zeros_like(latent.noise), latent.code.value.detach(), latent.continuous
     for target, reaches in (("argmax", False), ("sample", True)):
         model.zero_grad(set_to_none=True)
-        objectives.generator_terms(model, latent, model.generate(*code_alone), target)[
-            "information"
-        ].backward(retain_graph=True)
+        fake = model.generate(*code_alone)
+        terms = objectives.generator_terms(model, latent, fake, fake, target)
+        terms["information"].backward(retain_graph=True)
         assert (model.prior.logits.grad is not None) is reaches
 
 

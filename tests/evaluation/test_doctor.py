@@ -107,6 +107,12 @@ def test_many_classes_that_may_be_two_groups_are_one_finding():
     assert finding.classes == (0, 2)
 
 
+def test_many_classes_that_repeat_one_image_are_one_finding():
+    (finding,) = diagnose(replace(HEALTHY, variety=np.array([0.04, 0.5, 0.11])))
+    assert "Classes 0 and 2 each generate near-identical images: they vary 4%, 11% as much" in finding.says
+    assert finding.classes == (0, 2)
+
+
 def test_faults_come_before_hints_and_all_are_json():
     worse = replace(HEALTHY, links=changed(HEALTHY.links, 0, 1, 0.1), copies=changed(HEALTHY.copies, 0, 1, 0))
     findings = diagnose(worse)

@@ -45,6 +45,11 @@ def test_no_batch_is_larger_than_the_set():
     assert (chosen.batch, chosen.schedule.encode_batch) == (40, 40)
 
 
+def test_d_sees_few_images_changed_and_those_of_published_recipes_never():
+    assert [choose(Config(), noise(n)).adversary.augment for n in (40, 9_999, 10_000)] == [True, True, False]
+    assert choose(PAPER, noise()).adversary.augment is False
+
+
 def test_the_published_recipe_keeps_its_views_and_networks():
     chosen = choose(PAPER, noise(size=64))
     assert (chosen.networks, chosen.batch) == (replace(PAPER.networks, encoder_width=16), 64)

@@ -9,6 +9,7 @@ import torch
 from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.errors import ConfigError, DataError, RunError, TrainingError
 from elastic_infogan.training import loop, steps
+from elastic_infogan.training.adaptive_augmentation import adapt
 from elastic_infogan.training.checkpoint import restore
 from elastic_infogan.training.config import Contrast, Latent
 from elastic_infogan.training.loop import Interrupted, train
@@ -63,6 +64,37 @@ def play_at(state):
     state.stage = "play"
     loop.set_learning_rates(state)
     steps.play(state)
+
+
+@pytest.mark.parametrize("augmented", [0.0, 1.0])
+def test_d_alone_sees_images_changed(augmented, small, digits):
+    """Real and generated ones alike; Q names what G made as it is."""
+    state = setup(small(), digits)
+    seen = {"trunk": [], "encoder": []}
+    for name, network in ("trunk", state.model.discriminator.trunk), ("encoder", state.model.encoder):
+        network.register_forward_pre_hook(lambda _, images, name=name: seen[name].append(images[0].detach()))
+    state.step = 1  # between two steps in which real images train Q
+    state.played, state.augmented = 1, augmented  # and between two looks at D's loss
+    play_at(state)
+    (both, by_d), (by_q,) = seen["trunk"], seen["encoder"]
+    made = both.chunk(2)[1]
+    assert torch.equal(by_d, by_q) is (not augmented)
+    assert torch.equal(made, by_q) is (not augmented)
+    covered = (by_d == 0).flatten(1).float().mean(1)
+    assert bool(covered.max() > 0.1) is bool(augmented)
+
+
+def test_more_images_are_changed_the_surer_d_is_and_fewer_again(small, digits):
+    state = setup(small(), digits)
+    for loss, after in ((0.3, 0.02), (0.7, 0.04), (1.2, 0.02), (1.3, 0.0), (1.3, 0.0)):
+        adapt(state, torch.tensor(loss))
+        assert state.augmented == pytest.approx(after)
+    state.played = 1  # not yet another look
+    adapt(state, torch.tensor(0.1))
+    assert state.augmented == 0
+    never = setup(small("paper"), digits)
+    adapt(never, torch.tensor(0.1))
+    assert never.augmented == 0
 
 
 @pytest.mark.parametrize("recipe", ["infogan-oracle", "infogan-oracle-pos"])

@@ -55,6 +55,8 @@ def _rows(asked: Config, settled: Config, images: ImageSet) -> Iterator[Row]:
     if encode := settled.schedule.encode_batch if settled.schedule.encode else None:
         reason = why("schedule.encode_batch", _of_batch(encode, len(images)))
         yield "… at first", f"{encode} images", reason, "--schedule.encode-batch"
+    if settled.model == "elastic-infogan":
+        yield "augmentation", *_augmentation(settled, why), "--adversary.augment"
     yield "budget", _budget(settled), _of_budget(asked, settled, len(images)), "--minutes, --steps"
 
 
@@ -67,6 +69,12 @@ def _classes(asked: Config, settled: Config) -> tuple[str, str]:
         )
     known = known_classes(settled.source) == settled.classes
     return str(settled.classes), f"known of {settled.source}" if known else "given"
+
+
+def _augmentation(settled: Config, why: Callable[[str, str], str]) -> tuple[str, str]:
+    few = bool(settled.adversary.augment)
+    enough = why("adversary.augment", "so few may be learnt by heart" if few else "there are enough images")
+    return "as D needs it" if few else "none", enough
 
 
 def _whys(asked: Config) -> Callable[[str, str], str]:

@@ -83,16 +83,19 @@ def discriminator_terms(
     return {"adversarial_d": functional.non_saturating_discriminator_loss(on_real, on_fake)}
 
 
-def generator_terms(model: ElasticInfoGAN, latent: Latent, fake: Tensor, target: str) -> dict[str, Tensor]:
+def generator_terms(
+    model: ElasticInfoGAN, latent: Latent, fake: Tensor, seen: Tensor, target: str
+) -> dict[str, Tensor]:
     """`adversarial_g`, `information` and, with continuous codes, `information_continuous`.
 
     Arguments:
         latent: what the images were generated from.
         fake: generated images with their graph, `(N, C, H, W)`.
+        seen: the same as D, and a Q on its trunk, sees them.
         target: `argmax` makes Q recover the index of the code, so that p learns through G alone (the
             published code); `sample` makes it recover the relaxed code, so that p learns here too.
     """
-    hidden = model.discriminator.trunk(fake)
+    hidden = model.discriminator.trunk(seen)
     q = model.q_of(hidden if model.spec.q == "trunk" else fake)
     code = latent.code.relaxed if target == "sample" else F.one_hot(latent.code.index, model.n_classes)
     terms = {

@@ -153,14 +153,17 @@ def copies(e: Evidence) -> Iterator[Finding]:
 
 def collapsed(e: Evidence) -> Iterator[Finding]:
     """Classes whose generated images are nearly all the same."""
-    for code in np.flatnonzero(np.nan_to_num(e.variety, nan=math.inf) < COLLAPSED).tolist():
-        yield Finding(
-            "collapsed", "fault",
-            f"Class {code} generates near-identical images: they vary {e.variety[code]:.0%} as much as its "
-            "real ones.",
-            "Train longer. If it stays so, lower --optimiser.generator-learning-rate or raise --batch.",
-            (code,), {"variety": e.variety[code]},
-        )  # fmt: skip
+    few = np.flatnonzero(np.nan_to_num(e.variety, nan=math.inf) < COLLAPSED).tolist()
+    if not few:
+        return
+    vary = ", ".join(f"{e.variety[code]:.0%}" for code in few)
+    each, its = ("generates", "its") if len(few) == 1 else ("each generate", "their")
+    yield Finding(
+        "collapsed", "fault",
+        f"{listed(few)} {each} near-identical images: they vary {vary} as much as {its} real ones.",
+        "Train longer. If it stays so, lower --optimiser.generator-learning-rate or raise --batch.",
+        tuple(few), {f"variety_{code}": e.variety[code] for code in few},
+    )  # fmt: skip
 
 
 def unrecognised(e: Evidence) -> Iterator[Finding]:
@@ -187,7 +190,8 @@ def starved(e: Evidence) -> Iterator[Finding]:
             "d-overpowers-g", "fault",
             f"The discriminator overpowers the generator: its loss is {loss:.2f} (right with "
             f"{math.exp(-loss / 2):.0%} on average), the generator's {e.losses['adversarial_g']:.2f}.",
-            "Halve --optimiser.discriminator-learning-rate, or double --optimiser.generator-learning-rate.",
+            "Give it --adversary.augment, if the plan of the run had none. Else halve "
+            "--optimiser.discriminator-learning-rate, or double --optimiser.generator-learning-rate.",
             (), {"adversarial_d": loss, "adversarial_g": e.losses["adversarial_g"]},
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from elastic_infogan.training.telemetry import ADVICE
 
 __all__ = ["refuse_nan", "restore", "save"]
 
-_SCALARS = ("step", "seconds", "pauses", "stage", "attempt", "agreement", "played", "images")
+_SCALARS = ("step", "seconds", "pauses", "stage", "attempt", "agreement", "played", "augmented", "images")
 """What is kept of a state besides its tensors."""
 
 

@@ -20,6 +20,9 @@ WIDTHS = {32: (32, 32, 16), 64: (16, 16, 16), 128: (8, 8, 8)}
 doubles them, so that the smallest feature maps keep at least 128. The encoder
 sees images of more than 32 pixels at half their side"""
 
+FEW = 10_000
+"""images below which D may learn them by heart"""
+
 BATCH, ENCODE_BATCH = 64, 128
 """images in a step of the game, and in one before it"""
 
@@ -46,6 +49,7 @@ def _by_size_and_number(size: int, n: int, processes: int) -> dict[str, Any]:
         "networks.generator_width": generator,
         "networks.discriminator_width": discriminator,
         "networks.encoder_width": encoder,
+        "adversary.augment": n < FEW,
         "batch": _shared(min(BATCH, n), processes),
         "schedule.encode_batch": _shared(min(ENCODE_BATCH, n), processes),
     }

@@ -152,6 +152,8 @@ class Adversary:
     """D also judges whether image and code belong together; real codes come from Q"""
     ema: float = 0.995
     """decay per step of the averaged generator that is saved; 0 saves the last one"""
+    augment: bool | None = None
+    """what D sees is shifted, covered and recoloured once it knows the images by heart; where they are few"""
 
 
 @dataclass(frozen=True)

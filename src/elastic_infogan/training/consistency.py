@@ -19,6 +19,7 @@ _JOINTVAE_HAS_NO = {
     "contrast.weight": 0.0,
     "self_labelling.weight": 0.0,
     "adversary.conditional": False,
+    "adversary.augment": False,
     "schedule.encode": 0.0,
     "schedule.refine": 0.0,
 }

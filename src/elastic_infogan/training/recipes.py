@@ -69,7 +69,7 @@ PAPER = Config(
         q_beta1=0.5,
         decay=0.0,
     ),
-    adversary=Adversary(conditional=False, ema=0.0),
+    adversary=Adversary(conditional=False, ema=0.0, augment=False),
     self_labelling=SelfLabelling(weight=0.0),
     schedule=Schedule(encode=0.0, refine=0.0, q_interval=1),
     views=Views(

@@ -53,6 +53,7 @@ class State:
         pauses: when finding groups or classes began between steps, and how long it took, in seconds.
         images: shape and checksum of the images, see `meeting.fingerprint`.
         played: steps that G has learned for.
+        augmented: part of the images that D sees changed, see `adaptive_augmentation`.
         decay: what is left of learning rates at this point of the stage.
         processes: that share each batch.
     """
@@ -77,6 +78,7 @@ class State:
     pauses: list[tuple[float, float]] = field(default_factory=list)
     images: list[int] = field(default_factory=list)
     played: int = 0
+    augmented: float = 0.0
     meter: Meter = field(default_factory=Meter)
 
     @property

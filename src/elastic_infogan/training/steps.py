@@ -13,6 +13,7 @@ from elastic_infogan.core import objectives
 from elastic_infogan.core.model import Latent
 from elastic_infogan.core.objectives import learning
 from elastic_infogan.data.views import to_range
+from elastic_infogan.training.adaptive_augmentation import adapt, as_seen
 from elastic_infogan.training.state import GameState, State
 
 __all__ = ["Batch", "encode", "play", "refine", "settle"]
@@ -59,6 +60,7 @@ def play(state: GameState) -> None:
         latent = whole.part(state.share)
         fake = model.generate(latent.noise, latent.code.value, latent.continuous)
     terms = discriminator_phase(state, batch, fake.detach(), latent)
+    adapt(state, terms["adversarial_d"])
     terms |= generator_phase(state, players, fake, latent)
     if state.step % config.schedule.q_interval == 0:
         terms |= teach_q(state, batch)
@@ -76,7 +78,7 @@ def discriminator_phase(state: GameState, batch: Batch, fake: Tensor, latent: La
         real_code.scatter_(1, batch.labels[:, None], 1.0)
     with learning(state.model, state.table["adversarial_d"]):
         with state.fabric.autocast():
-            real = to_range(batch.images)
+            real, fake = (as_seen(state, images) for images in (to_range(batch.images), fake))
             terms = objectives.discriminator_terms(state.model, real, real_code, fake, code)
         state.descend(terms)
     state.update("discriminator")
@@ -89,7 +91,8 @@ def generator_phase(
     """Gradients of G, Q and the prior from generated images; `players` are who learns."""
     with learning(state.model, players):
         with state.fabric.autocast():
-            terms = objectives.generator_terms(state.model, latent, fake, state.config.information.target)
+            seen, target = as_seen(state, fake), state.config.information.target
+            terms = objectives.generator_terms(state.model, latent, fake, seen, target)
         state.descend(terms)
     return terms
 
