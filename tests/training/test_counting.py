@@ -73,3 +73,10 @@ def test_a_division_by_likeness_is_not_passed_off_as_kinds():
     assert found.how_sure == "not sure"
     assert found.in_words().startswith("Apart from near-duplicates no kinds are separate")
     assert found.as_json()["kinds"] is False
+
+
+@pytest.mark.parametrize(("steps", "sure"), [(57, "not sure"), (300, "sure")])
+def test_features_that_have_hardly_learned_are_not_relied_on(steps, sure):
+    found = replace(count(looks(blobs([400, 400, 400])), Sought(2, 15), seed=0), steps=steps)
+    assert found.how_sure == sure
+    assert ("for 57 steps only" in found.in_words()) is (steps == 57)

@@ -31,6 +31,10 @@ docs/experiments.md."""
 DOUBT = (0.8, 1.25)
 """Factors on `OF_ONE_KIND` whose answers are possible too."""
 
+TOO_SOON = 300
+"""Steps of the encoder before which kinds have hardly begun to part: with 600 and more there were right
+answers (docs/experiments.md), fewer have not been tried."""
+
 Floats = NDArray[np.float64]
 
 
@@ -45,6 +49,7 @@ class Count:
         closeness: of the two closest of k groups, k from 2, where halves of one kind have 1.
         beyond: whether more classes look separate than were allowed.
         kinds: whether what was found are separate kinds, and not a division by likeness.
+        steps: that the encoder had learned for; None where that is not known.
     """
 
     found: int
@@ -54,6 +59,7 @@ class Count:
     closeness: tuple[float, ...]
     beyond: bool
     kinds: bool = True
+    steps: int | None = None
 
     @property
     def one_kind(self) -> bool:
@@ -63,7 +69,7 @@ class Count:
     @property
     def how_sure(self) -> str:
         """In a word or two."""
-        if not self.kinds:
+        if not self.kinds or self._too_soon:
             return "not sure"
         width = self.high - self.low
         return "sure" if width == 0 else "fairly sure" if width <= 2 else "not sure"
@@ -72,8 +78,16 @@ class Count:
         """As it is told in `classes.json`."""
         return {**asdict(self), "one_kind": self.one_kind, "says": self.in_words()}
 
+    @property
+    def _too_soon(self) -> bool:
+        return self.steps is not None and self.steps < TOO_SOON
+
     def in_words(self) -> str:
         """The estimate, how sure it is, and why."""
+        soon = f" Features had learned for {self.steps} steps only: give more --minutes."
+        return self._estimate() + (soon if self._too_soon else "")
+
+    def _estimate(self) -> str:
         if self.one_kind:
             return (
                 f"No separate kinds were found: any two groups are at least {OF_ONE_KIND:.0%} as close as "
