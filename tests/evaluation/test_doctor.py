@@ -113,6 +113,13 @@ def test_many_classes_that_repeat_one_image_are_one_finding():
     assert finding.classes == (0, 2)
 
 
+def test_many_classes_that_are_not_recognised_are_one_finding():
+    (finding,) = diagnose(replace(HEALTHY, recognised=np.array([[0.4, 0.3, 0.3], [0.9, 0.1, 0], [0, 0, 1]])))
+    assert "Classes 0 and 1: generated images are not recognised as these" in finding.says
+    assert "probability 0.40, 0.10 (most look like class 0) on average" in finding.says
+    assert finding.classes == (0, 1)
+
+
 def test_faults_come_before_hints_and_all_are_json():
     worse = replace(HEALTHY, links=changed(HEALTHY.links, 0, 1, 0.1), copies=changed(HEALTHY.copies, 0, 1, 0))
     findings = diagnose(worse)

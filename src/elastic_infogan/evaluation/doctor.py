@@ -168,18 +168,23 @@ def collapsed(e: Evidence) -> Iterator[Finding]:
 
 def unrecognised(e: Evidence) -> Iterator[Finding]:
     """Classes whose generated images Q takes for another class."""
-    for code in _used(e):
-        own, taken = e.recognised[code, code], int(e.recognised[code].argmax())
-        if own < RECOGNISED:
-            instead = "" if taken == code else f"; most look like class {taken}"
-            yield Finding(
-                "not-generated", "fault",
-                f"Images generated for class {code} are not recognised as that class (probability {own:.2f} "
-                f"on average{instead}).",
-                "Train longer: the generator comes last and rare classes after common ones. Or raise "
-                "--information.weight.",
-                (code,), {"recognised": own},
-            )  # fmt: skip
+    own = e.recognised.diagonal()
+    poor = [code for code in _used(e) if own[code] < RECOGNISED]
+    if not poor:
+        return
+    taken = {code: int(e.recognised[code].argmax()) for code in poor}
+    how = ", ".join(
+        f"{own[code]:.2f}" + ("" if taken[code] == code else f" (most look like class {taken[code]})")
+        for code in poor
+    )
+    these = "that class" if len(poor) == 1 else "these"
+    yield Finding(
+        "not-generated", "fault",
+        f"{listed(poor)}: generated images are not recognised as {these}; probability {how} on average.",
+        "Train longer: the generator comes last and rare classes after common ones. Or raise "
+        "--information.weight.",
+        tuple(poor), {f"recognised_{code}": own[code] for code in poor},
+    )  # fmt: skip
 
 
 def starved(e: Evidence) -> Iterator[Finding]:
