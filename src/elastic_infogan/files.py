@@ -72,7 +72,7 @@ def no_run(path: Path) -> str | None:
     if (path / "config.toml").is_file():
         return None
     beside = [other.parent.name for other in sorted(path.parent.glob("*/config.toml"))]
-    begins = [name for name in beside if name.startswith(path.name)]
+    begins = [name for name in beside if path.name and name.startswith(path.name)]  # '.' has no name
     near = begins[-1:] or get_close_matches(path.name, beside, n=1)
     hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
     return f"{path} is not a run folder of elastic-infogan: it has no config.toml{hint}"

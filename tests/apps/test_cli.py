@@ -252,6 +252,11 @@ def test_a_run_that_is_nearly_named_is_suggested(trained, fails):
         assert f"did you mean {trained}?" in fails("doctor", nearly)
 
 
+def test_a_folder_of_runs_is_no_run(trained, fails, monkeypatch):
+    monkeypatch.chdir(trained.parent)
+    assert ". is not a run folder" in fails("doctor", ".")
+
+
 def test_whoever_may_read_the_settings_may_read_the_model(trained):
     modes = {(trained / name).stat().st_mode for name in ("config.toml", "model.safetensors")}
     assert len(modes) == 1

@@ -73,8 +73,8 @@ def test_d_alone_sees_images_changed(augmented, small, digits):
     seen = {"trunk": [], "encoder": []}
     for name, network in ("trunk", state.model.discriminator.trunk), ("encoder", state.model.encoder):
         network.register_forward_pre_hook(lambda _, images, name=name: seen[name].append(images[0].detach()))
-    state.step = 1  # between two steps in which real images train Q
-    state.played, state.augmented = 1, augmented  # and between two looks at D's loss
+    state.step = 1  # between two steps in which real images train Q, and between two looks at D's loss
+    state.augmented = augmented
     play_at(state)
     (both, by_d), (by_q,) = seen["trunk"], seen["encoder"]
     made = both.chunk(2)[1]
@@ -89,7 +89,7 @@ def test_more_images_are_changed_the_surer_d_is_and_fewer_again(small, digits):
     for loss, after in ((0.3, 0.02), (0.7, 0.04), (1.2, 0.02), (1.3, 0.0), (1.3, 0.0)):
         adapt(state, torch.tensor(loss))
         assert state.augmented == pytest.approx(after)
-    state.played = 1  # not yet another look
+    state.step = 1  # not yet another look
     adapt(state, torch.tensor(0.1))
     assert state.augmented == 0
     never = setup(small("paper"), digits)

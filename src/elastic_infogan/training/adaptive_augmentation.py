@@ -33,7 +33,7 @@ def adapt(state: State, loss: Tensor) -> None:
     Karras et al., Training Generative Adversarial Networks with Limited Data (NeurIPS 2020), whose measure of
     overfitting is how surely D tells real images; its loss says that of generated ones too, and is at hand.
     """
-    if not state.config.adversary.augment or state.played % EVERY:
+    if not state.config.adversary.augment or state.step % EVERY:
         return
     change = STEP if float(state.processes.mean(loss.detach())) < AT_LEAST else -STEP
     state.augmented = min(1.0, max(0.0, state.augmented + change))

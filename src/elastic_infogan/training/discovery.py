@@ -132,7 +132,8 @@ def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
     others = torch.where(labels < 0)[0][:TOLD]
     for part in others.split(CHUNK) if len(others) else ():
         labels[part] = torch.from_numpy(found.tell(looks_of(state, part)))
-    return number and replace(number, kinds=found.kinds, steps=state.step), posterior, labels
+    learned = state.step // state.config.restarts  # steps of the encoder that goes on
+    return number and replace(number, kinds=found.kinds, steps=learned), posterior, labels
 
 
 def _looked_at(state: State) -> Tensor:
