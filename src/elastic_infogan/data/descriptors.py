@@ -1,4 +1,4 @@
-"""What images are compared by besides features that were learned: coarse pixels and strokes."""
+"""What images are compared by besides learned features: coarse pixels, strokes, what these enclose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["coarse_pixels", "oriented_gradients", "upright"]
+__all__ = ["coarse_pixels", "concavities", "oriented_gradients", "upright"]
 
 COARSE = 14
 """Side in pixels of coarse copies."""
@@ -18,6 +18,9 @@ CELLS, ORIENTATIONS = 7, 6
 
 SIDE = 28
 """Side in pixels of the copies that gradients are taken of."""
+
+WALL = 255 / 2
+"""Tone from which ink bars the way entirely."""
 
 LARGEST = 64
 """Side in pixels of the copies that are looked at to set drawings upright, at most."""
@@ -134,8 +137,51 @@ def oriented_gradients(images: Tensor) -> Tensor:
     # 1 along an edge's own direction, 0 at the next one: each edge is shared between the two nearest.
     sharpest = math.cos(math.pi / ORIENTATIONS)
     edges = (along[:, 2:].abs_() - sharpest * strength).clamp_(min=0).div_(1 - sharpest)
-    cells = F.adaptive_avg_pool1d(F.avg_pool1d(torch.eye(SIDE)[None], 3, 1, 1), CELLS)[0].to(edges)
-    return (cells.t() @ edges @ cells).flatten(1).clamp(min=0).sqrt()
+    return _by_cell(edges).flatten(1)
+
+
+def _by_cell(maps: Tensor) -> Tensor:
+    """Square roots of what each smoothed cell holds of maps `(N, M, SIDE, SIDE)`, `(N, M, CELLS, CELLS)`."""
+    cells = F.adaptive_avg_pool1d(F.avg_pool1d(torch.eye(SIDE)[None], 3, 1, 1), CELLS)[0].to(maps)
+    return (cells.t() @ maps @ cells).clamp(min=0).sqrt()
+
+
+def concavities(drawings: Tensor) -> Tensor:
+    """Where `upright` drawings, uint8 `(N, 1, SIDE, SIDE)`, enclose their ground, `(N, 5, CELLS^2)`.
+
+    How much of each cell is enclosed by strokes on all sides, then open only upwards, downwards, to the left
+    and to the right: the concavities of Favata and Srikantan (International Journal of Imaging Systems and
+    Technology 7, 1996). A four that is open at its top and a nine whose strokes run nearly alike differ in
+    them, however they are written. Ink bars the way as far as it is dark, up to `WALL`. Square roots, as of
+    gradients.
+
+    Example:
+        >>> ring = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+        >>> ring[..., 6:22, 6:22], ring[..., 9:19, 9:19] = 255, 0
+        >>> concavities(ring).amax(2).gt(0)
+        tensor([[ True, False, False, False, False]])
+    """
+    ink = (drawings[:, 0] / WALL).clamp(max=1)
+    up, down, left, right = (_barred(ink, *way) for way in ((-1, 0), (1, 0), (0, -1), (0, 1)))
+    askew = [_barred(ink, *way) for way in ((-1, -1), (-1, 1), (1, -1), (1, 1))]
+    opening = (
+        down * left * right * (1 - up),
+        up * left * right * (1 - down),
+        up * down * right * (1 - left),
+        up * down * left * (1 - right),
+    )
+    enclosed = up * down * left * right * torch.stack(askew).prod(0)
+    return _by_cell((1 - ink)[:, None] * torch.stack([enclosed, *opening], dim=1)).flatten(2)
+
+
+def _barred(ink: Tensor, down: int, across: int) -> Tensor:
+    """The most ink `(N, S, S)` on the straight way from each place to the frame."""
+    step = 1
+    while step < ink.shape[-1]:
+        y, x = down * step, across * step
+        ink = torch.maximum(ink, F.pad(ink, (-x, x, -y, y)))
+        step *= 2
+    return ink
 
 
 def _derivatives(device: torch.device) -> Tensor:

@@ -11,12 +11,12 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
-from elastic_infogan.data.descriptors import coarse_pixels, oriented_gradients, upright
+from elastic_infogan.data.descriptors import coarse_pixels, concavities, oriented_gradients, upright
 from elastic_infogan.training.counting import Count, count
 from elastic_infogan.training.grouping import Looks, grouped
 from elastic_infogan.training.joining import NEIGHBOURS, join, nearest, reciprocal_links, small_clusters
 from elastic_infogan.training.posterior import HEAD_NORM, LinearPosterior, regressed
-from elastic_infogan.training.presets import STROKES
+from elastic_infogan.training.presets import HANDWRITING, STROKES
 from elastic_infogan.training.resizing import resize
 from elastic_infogan.training.sought import sought
 from elastic_infogan.training.state import State
@@ -31,6 +31,9 @@ LOOKED_AT = 20_000
 
 TOLD = 60_000
 """Other images that are told their class by those most like them; the rest ask Q."""
+
+ROOM = 16
+"""Side in pixels from which what strokes enclose is looked at; at 8, strokes are as wide as that."""
 
 GROUPS, GROUPS_A_CLASS, CLUSTERS_A_GROUP = 40, 2, 5
 """Groups that images are drawn by while the encoder learns: at most, for each class that there may
@@ -144,18 +147,21 @@ def _looked_at(state: State) -> Tensor:
 
 def looks_of(state: State, indices: Tensor) -> Looks:
     """What the images at `indices` are compared by; drawings of strokes are set upright for that."""
-    strokes = state.config.views.preset in STROKES
-    found = [_look(state, part, strokes) for part in indices.split(CHUNK)]
-    features, gradients, *pixels = (torch.cat(kind) for kind in zip(*found, strict=True))
-    return Looks(features, gradients, tuple(pixels))
+    found = [_look(state, part) for part in indices.split(CHUNK)]
+    features, gradients, enclosing, *pixels = (torch.cat(kind) for kind in zip(*found, strict=True))
+    return Looks(features, gradients, tuple(pixels), enclosing if enclosing.shape[1] else None)
 
 
-def _look(state: State, indices: Tensor, strokes: bool) -> list[Tensor]:
-    """Features, gradients and each kind of pixels of the images at `indices`."""
-    images = state.batches.gather(indices)
-    standing = upright(images) if strokes else images
-    pixels = [coarse_pixels(images), coarse_pixels(standing)] if strokes else [coarse_pixels(images)]
-    return [_answer(state, indices)[1], oriented_gradients(standing), *pixels]
+def _look(state: State, indices: Tensor) -> list[Tensor]:
+    """Features, gradients, concavities (none but of handwriting) and each kind of pixels of images."""
+    images, preset = state.batches.gather(indices), state.config.views.preset
+    standing = upright(images) if preset in STROKES else images
+    pixels = (
+        [coarse_pixels(images), coarse_pixels(standing)] if preset in STROKES else [coarse_pixels(images)]
+    )
+    handwritten = preset in HANDWRITING and images.shape[-1] >= ROOM
+    enclosing = concavities(standing) if handwritten else images.new_empty(len(images), 0)
+    return [_answer(state, indices)[1], oriented_gradients(standing), enclosing, *pixels]
 
 
 def _number(state: State, looks: Looks) -> tuple[int, Count | None]:

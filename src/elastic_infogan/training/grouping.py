@@ -42,6 +42,13 @@ those of the largest are (docs/experiments.md)."""
 EXPLAINED = 0.65
 """Part of the variance between k-means clusters that classes must explain all the same to be kept."""
 
+ENCLOSING = 0.7
+"""How much where strokes enclose their ground counts beside which way they run."""
+
+SURFACE = 0.8
+"""Power with which links leave a group as it grows, where strokes enclose their ground: through its surface.
+Links of those kinds alone part rare classes from others without it (docs/experiments.md)."""
+
 CONFIRMED = 0.75
 """Part of the neighbours of another kind, beyond chance, that must be of one class to have a say."""
 
@@ -54,11 +61,14 @@ class Looks:
         features: Q's, of unit length, `(N, F)`.
         gradients: histograms of oriented gradients, `(N, G)`.
         pixels: coarse copies of one kind or several, as the images are and set upright, `(N, P)` each.
+        concavities: where strokes enclose their ground, entirely and on all sides but one, `(N, 5, C)`; None
+            where images are no handwriting.
     """
 
     features: Tensor
     gradients: Tensor
     pixels: tuple[Tensor, ...]
+    concavities: Tensor | None = None
 
     @cached_property
     def by_features(self) -> Tensor:
@@ -76,9 +86,24 @@ class Looks:
         return tuple(nearest(_less_what_all_share(pixels), NEIGHBOURS) for pixels in self.pixels)
 
     @cached_property
+    def by_enclosing_pixels(self) -> tuple[Tensor, ...]:
+        """The same by each kind of pixels and by what strokes enclose, either counting as much."""
+        if self.concavities is None:
+            return self.by_pixels
+        enclosed = _apart(self.concavities[:, 0])
+        return tuple(
+            nearest(torch.cat([_apart(pixels), enclosed], dim=1), NEIGHBOURS) for pixels in self.pixels
+        )
+
+    @cached_property
     def both(self) -> Tensor:
-        """Features and gradients as one vector `(N, F + G)`, in which either counts as much."""
-        return torch.cat([self.features, F.normalize(_less_what_all_share(self.gradients), dim=1)], dim=1)
+        """Features and strokes as one vector `(N, V)`, in which either counts as much."""
+        strokes = _apart(self.gradients)
+        if self.concavities is not None:
+            enclosing = _less_what_all_share(self.concavities.flatten(1))
+            usual = enclosing.square().sum(1).mean().sqrt().clamp(min=1e-6)
+            strokes = F.normalize(torch.cat([strokes, ENCLOSING / usual * enclosing], dim=1), dim=1)
+        return torch.cat([self.features, strokes], dim=1)
 
     @cached_property
     def by_both(self) -> Tensor:
@@ -91,6 +116,11 @@ def _less_what_all_share(vectors: Tensor) -> Tensor:
     return vectors - vectors.mean(0)
 
 
+def _apart(vectors: Tensor) -> Tensor:
+    """The direction of each `(N, V)` from what all share."""
+    return F.normalize(_less_what_all_share(vectors), dim=1)
+
+
 @dataclass(frozen=True)
 class Compared:
     """What has a say in which images are alike.
@@ -100,12 +130,14 @@ class Compared:
         neighbours: by these vectors, `(N, n)`.
         pixels: neighbours by the kinds of pixels that have a say.
         voters: neighbours that vote.
+        surface: power with which links leave a group as it grows.
     """
 
     vectors: Tensor
     neighbours: Tensor
     pixels: tuple[Tensor, ...]
     voters: tuple[Tensor, ...]
+    surface: float = 1.0
 
     def clusters(self, number: int, seed: int) -> NDArray[np.int64]:
         """Small cluster of each image `(N,)`."""
@@ -127,9 +159,11 @@ def compared(looks: Looks, n_classes: int, seed: int) -> Compared:
     clusters = small_clusters(features, small, seed)
     linked = reciprocal_links(looks.by_features, clusters, small)
     classes = join(linked, n_classes=n_classes).classes[clusters]
-    pixels = tuple(alike for alike in looks.by_pixels if confirmed(alike, classes))
+    pixels = tuple(alike for alike in looks.by_enclosing_pixels if confirmed(alike, classes))
     if confirmed(looks.by_gradients, classes):
-        return Compared(looks.both, looks.by_both, pixels, (looks.by_features, looks.by_gradients))
+        surface = 1.0 if looks.concavities is None else SURFACE
+        voters = (looks.by_features, looks.by_gradients)
+        return Compared(looks.both, looks.by_both, pixels, voters, surface)
     return Compared(looks.features, looks.by_features, pixels, (looks.by_features,))
 
 
@@ -238,7 +272,7 @@ def _after_votes(
     Votes may empty a group of a few odd images, whose code would be lost, and a class with it that was joined
     to another for want of one. One group more is then asked for, until K hold images after the votes.
     """
-    joined = join(*linked, n_classes=n_classes)
+    joined = join(*linked, n_classes=n_classes, surface=by.surface)
     tries: list[NDArray[np.int64]] = []
     for groups in range(n_classes, min(n_classes + SPARE, joined.n_clusters) + 1):
         tries.append(voted(joined.at(groups)[clusters], *by.voters))

@@ -168,26 +168,31 @@ class Joined:
 
 
 def affinity(
-    between: NDArray[np.float64], degree: NDArray[np.float64] | float, degrees: NDArray[np.float64]
+    between: NDArray[np.float64],
+    degree: NDArray[np.float64] | float,
+    degrees: NDArray[np.float64],
+    surface: float = 1.0,
 ) -> NDArray[np.float64]:
-    """`L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))` of links L, d those of a group to anyone.
+    """`L_ij / (min(d_i, d_j)^r max(d_i, d_j)^(1 - r))^s` of links L, d those of a group to anyone.
 
     It asks which part of the lesser group's links that can leave it lead to the other, so that two halves of
     a common class join before a rare class, which has few links but keeps them to itself, is drowned. With
-    r = 1/2 it is the normalised cut of Shi and Malik (PAMI 2000).
+    r = 1/2 and s = 1 it is the normalised cut of Shi and Malik (PAMI 2000). Links leave a group through its
+    surface, so that a smaller part of those of a large one does: s below 1 allows for that.
 
     Arguments:
         between: L of one group `(M,)` or of several `(N, M)`.
         degree: d of these, a number or `(N, 1)`.
         degrees: d of all, `(M,)`.
+        surface: s.
     """
     lesser = np.minimum(np.power(degree, RARER), np.power(degrees, RARER))
     greater = np.maximum(np.power(degree, 1 - RARER), np.power(degrees, 1 - RARER))
-    close: NDArray[np.float64] = between / np.maximum(lesser * greater, 1e-12)
+    close: NDArray[np.float64] = between / np.maximum((lesser * greater) ** surface, 1e-12)
     return close
 
 
-def join(*kinds: NDArray[np.float64], n_classes: int) -> Joined:
+def join(*kinds: NDArray[np.float64], n_classes: int, surface: float = 1.0) -> Joined:
     """Join the two groups with the largest mean affinity until K are left; without links the smallest two.
 
     Arguments:
@@ -195,6 +200,7 @@ def join(*kinds: NDArray[np.float64], n_classes: int) -> Joined:
             of links tells apart (features: a seven with a crossbar from one without) another may hold
             together (pixels), and one strong reason to join is enough.
         n_classes: K.
+        surface: of `affinity`.
 
     Example:
         >>> join(np.array([[8, 3, 0], [3, 8, 1], [0, 1, 4]]), n_classes=2).classes
@@ -202,7 +208,13 @@ def join(*kinds: NDArray[np.float64], n_classes: int) -> Joined:
     """
     between = np.stack(kinds).astype(np.float64)
     degrees = between.sum(2)
-    close = np.mean([affinity(kind, d[:, None], d) for kind, d in zip(between, degrees, strict=True)], axis=0)
+
+    def closeness_of(of: int | slice) -> NDArray[np.float64]:
+        each = zip(between[:, of], degrees[:, of, None], degrees, strict=True)
+        mean: NDArray[np.float64] = np.mean([affinity(L, d, every, surface) for L, d, every in each], axis=0)
+        return mean
+
+    close = closeness_of(slice(None))
     np.fill_diagonal(close, GONE)
     left, pairs, closeness = list(range(len(close))), [], []
     while len(left) > n_classes:
@@ -214,8 +226,7 @@ def join(*kinds: NDArray[np.float64], n_classes: int) -> Joined:
         left.remove(other)
         _unite(between, degrees, one, other)
         # Of all other pairs nothing has changed.
-        row = np.mean([affinity(L[one], d[one], d) for L, d in zip(between, degrees, strict=True)], axis=0)
-        close[one, left] = close[left, one] = row[left]
+        close[one, left] = close[left, one] = closeness_of(one)[left]
         close[other] = close[:, other] = close[one, one] = GONE
     return Joined(len(close), pairs, closeness)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from elastic_infogan.training.config import Views
 
-__all__ = ["PRESETS", "STROKES", "filled", "ranges"]
+__all__ = ["HANDWRITING", "PRESETS", "STROKES", "filled", "ranges"]
 
 DIGITS = Views(
     preset="digits",
@@ -77,6 +77,9 @@ PRESETS: Mapping[str, Views] = {v.preset: v for v in (DIGITS, LETTERS, OBJECTS, 
 
 STROKES = (DIGITS.preset, LETTERS.preset)
 """Presets of what is drawn in strokes, which can be set upright."""
+
+HANDWRITING = (DIGITS.preset,)
+"""Presets of strokes without serifs, whose concavities tell signs apart and not typefaces."""
 
 
 def filled(views: Views) -> Views:
