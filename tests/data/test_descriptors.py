@@ -1,9 +1,17 @@
 """What images are compared by besides learned features."""
 
+import numpy as np
 import pytest
 import torch
 
-from elastic_infogan.data.descriptors import CELLS, ORIENTATIONS, coarse_pixels, oriented_gradients, upright
+from elastic_infogan.data.descriptors import (
+    CELLS,
+    ORIENTATIONS,
+    coarse_pixels,
+    concavities,
+    oriented_gradients,
+    upright,
+)
 
 
 def bar(horizontal, place=14, thickness=3, value=255, size=28):
@@ -72,3 +80,38 @@ def test_upright_copies_do_not_tell_slant_place_size_and_polarity(negative):
 def test_images_of_one_tone_and_of_any_size_can_be_set_upright(size, channels):
     images = torch.full((2, channels, size, size), 7, dtype=torch.uint8)
     assert (upright(images) == 0).all()
+
+
+def loop(open_sides):
+    """The strokes of a square but for some sides: 0 up, 1 down, 2 left, 3 right."""
+    image = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    sides = (np.s_[5:8, 8:20], np.s_[15:18, 8:20], np.s_[5:18, 8:11], np.s_[5:18, 17:20])
+    for side in set(range(4)) - set(open_sides):
+        image[0, 0][sides[side]] = 255
+    return image
+
+
+@pytest.mark.parametrize(("open_side", "found"), [((), 0), ((0,), 1), ((1,), 2), ((2,), 3), ((3,), 4)])
+def test_concavities_tell_which_way_strokes_are_open(open_side, found):
+    amounts = concavities(loop(open_side)).square().sum(2)[0]
+    assert amounts.argmax() == found
+    assert amounts[found] > 3 * (amounts.sum() - amounts[found])
+
+
+def test_what_is_open_on_two_sides_or_bears_no_ink_is_not_concave():
+    assert concavities(loop((0, 3))).amax() == 0
+    assert concavities(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).shape == (2, 5, CELLS**2)
+    assert not concavities(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).any()
+
+
+def test_a_four_and_a_nine_differ_more_in_what_they_enclose_than_in_their_strokes():
+    nine, four = loop(()), loop((0,))
+    nine[..., 18:25, 17:20] = four[..., 18:25, 17:20] = 255
+    assert cosine(oriented_gradients(nine), oriented_gradients(four)) > 0.75
+    assert cosine(concavities(nine), concavities(four)) < 0.25
+
+
+def test_faint_ink_bars_the_way_as_far_as_it_is_dark():
+    whole, half, faint = (concavities(loop(()) // by)[0, 0].square().sum() for by in (1, 2, 8))
+    assert whole == pytest.approx(float(half), rel=0.05)
+    assert faint < 0.01 * whole

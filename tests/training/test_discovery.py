@@ -1,8 +1,10 @@
 """Groups and classes found among some of the images reach all of them."""
 
+import pytest
 import torch
 
 from elastic_infogan.training import discovery, steps
+from elastic_infogan.training.config import Views
 from elastic_infogan.training.state import setup
 
 
@@ -21,3 +23,19 @@ def test_images_that_were_not_looked_at_get_groups_and_labels_too(small, digits,
     told[discovery._looked_at(state)] = False
     asked = torch.where(told)[0][600:]
     assert torch.equal(state.labels[asked], discovery.assign(state)[asked])
+
+
+@pytest.mark.parametrize(
+    ("preset", "times", "has_a_say"), [("digits", 2, True), ("digits", 1, False), ("letters", 2, False)]
+)
+def test_what_strokes_enclose_has_a_say_in_handwriting_that_has_room_for_it(
+    small, digits, preset, times, has_a_say
+):
+    """Serifs enclose as much as strokes do, and at 8 pixels strokes are as wide as what they enclose."""
+    images = digits[:64].repeat(times, 1).repeat(times, 2)
+    state = setup(small(views=Views(preset=preset)), images)
+    enclosing = discovery.looks_of(state, torch.arange(48)).concavities
+    assert (enclosing is not None) == has_a_say
+    if enclosing is not None:
+        assert enclosing.shape[:2] == (48, 5)
+        assert enclosing.amax() > 0.5

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import normalized_mutual_info_score
 
-from elastic_infogan.training.grouping import Looks, grouped
+from elastic_infogan.training.grouping import Looks, compared, grouped
 from elastic_infogan.training.posterior import regressed
 
 
@@ -58,6 +58,24 @@ def test_images_that_were_not_looked_at_are_told_by_those_like_them():
     for k in range(3):
         assert set(told[labels[others] == k]) == set(found.classes[labels[looked] == k])
         assert len(set(told[labels[others] == k])) == 1
+
+
+def test_what_strokes_enclose_tells_a_rare_kind_from_a_common_one_like_it():
+    """Where 40 images lie in the midst of 1,500 by all else, those most like them are their own kind's."""
+    features, labels = blobs([1500, 400, 40], spread=0.2)
+    random = torch.Generator().manual_seed(1)
+    rare = labels == 2
+    features[rare] = features[torch.randint(0, 1500, (40,), generator=random)]
+    features += 0.02 * torch.randn(features.shape, generator=random)
+    enclosed = torch.nn.functional.one_hot(torch.from_numpy(labels), 3).float()[:, None].expand(-1, 5, -1)
+    enclosed = enclosed + 0.05 * torch.rand(enclosed.shape, generator=random)
+
+    def own(concavities):
+        by = compared(Looks(features, features, (features,), concavities), 3, seed=0)
+        return [float((labels[kind[rare]] == 2).mean()) for kind in (by.neighbours, *by.pixels)]
+
+    assert max(own(None)) < 0.3
+    assert min(own(enclosed)) > 0.9
 
 
 def test_a_continuum_with_islands_of_copies_is_divided_by_likeness():

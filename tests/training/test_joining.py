@@ -95,3 +95,14 @@ def test_the_affinity_is_that_of_the_groups_as_they_are():
 def test_kinds_that_nothing_links_are_not_all_thrown_together():
     apart = np.diag([100.0, 120, 80, 90, 10, 110, 95])
     assert join(apart, n_classes=6).classes.tolist() == [0, 1, 2, 3, 2, 4, 5]
+
+
+def test_halves_of_a_large_group_join_before_a_small_one_where_surfaces_count():
+    """160 of 4,000 links of either half lead to the other, three of a small group's 40 to another group."""
+    between = np.zeros((4, 4))
+    between[0, 0] = between[1, 1] = between[3, 3] = 3840
+    between[2, 2] = 37
+    between[0, 1] = between[1, 0] = 160
+    between[2, 3] = between[3, 2] = 3
+    together = [join(between, n_classes=3, surface=s).classes.tolist() for s in (1.0, 0.8)]
+    assert together == [[0, 1, 2, 2], [0, 0, 1, 2]]
