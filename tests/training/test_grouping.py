@@ -54,7 +54,7 @@ def test_images_that_were_not_looked_at_are_told_by_those_like_them():
     looked, others = np.arange(0, 960, 2), np.arange(1, 960, 2)
     found = grouped(Looks(features[looked], features[looked], (features[looked],)), 3, seed=0)
     assert found.strokes_say
-    told = found.tell(Looks(features[others], features[others], (features[others],)))
+    told = found.tell(features[others], features[others])
     for k in range(3):
         assert set(told[labels[others] == k]) == set(found.classes[labels[looked] == k])
         assert len(set(told[labels[others] == k])) == 1

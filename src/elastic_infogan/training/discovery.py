@@ -134,7 +134,8 @@ def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
     labels[seen] = torch.from_numpy(found.classes)
     others = torch.where(labels < 0)[0][:TOLD]
     for part in others.split(CHUNK) if len(others) else ():
-        labels[part] = torch.from_numpy(found.tell(looks_of(state, part)))
+        standing = _standing(state, state.batches.gather(part))
+        labels[part] = torch.from_numpy(found.tell(_answer(state, part)[1], oriented_gradients(standing)))
     learned = state.step // state.config.restarts  # steps of the encoder that goes on
     return number and replace(number, kinds=found.kinds, steps=learned), posterior, labels
 
@@ -154,14 +155,18 @@ def looks_of(state: State, indices: Tensor) -> Looks:
 
 def _look(state: State, indices: Tensor) -> list[Tensor]:
     """Features, gradients, concavities (none but of handwriting) and each kind of pixels of images."""
-    images, preset = state.batches.gather(indices), state.config.views.preset
-    standing = upright(images) if preset in STROKES else images
-    pixels = (
-        [coarse_pixels(images), coarse_pixels(standing)] if preset in STROKES else [coarse_pixels(images)]
-    )
-    handwritten = preset in HANDWRITING and images.shape[-1] >= ROOM
+    images = state.batches.gather(indices)
+    standing = _standing(state, images)
+    handwritten = state.config.views.preset in HANDWRITING and images.shape[-1] >= ROOM
     enclosing = concavities(standing) if handwritten else images.new_empty(len(images), 0)
+    copies = [images] if standing is images else [images, standing]
+    pixels = map(coarse_pixels, copies)
     return [_answer(state, indices)[1], oriented_gradients(standing), enclosing, *pixels]
+
+
+def _standing(state: State, images: Tensor) -> Tensor:
+    """Drawings of strokes set upright, other images as they are."""
+    return upright(images) if state.config.views.preset in STROKES else images
 
 
 def _number(state: State, looks: Looks) -> tuple[int, Count | None]:

@@ -185,11 +185,16 @@ class Grouped:
     agreement: float
     kinds: bool
 
-    def tell(self, others: Looks) -> NDArray[np.int64]:
-        """The class of each of `others`, int64 `(M,)`: what most of the images like it are of."""
-        alike = [nearest(others.features, NEIGHBOURS, self.looks.features)]
+    def tell(self, features: Tensor, gradients: Tensor) -> NDArray[np.int64]:
+        """The class of each of M other images, int64 `(M,)`: what most of the images like it are of.
+
+        Arguments:
+            features: of the others, `(M, F)`.
+            gradients: of the others, `(M, G)`.
+        """
+        alike = [nearest(features, NEIGHBOURS, self.looks.features)]
         if self.strokes_say:
-            alike.append(nearest(others.gradients, NEIGHBOURS, self.looks.gradients))
+            alike.append(nearest(gradients, NEIGHBOURS, self.looks.gradients))
         return told_by(self.classes, *alike)
 
 
