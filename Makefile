@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 RUN := runs/demo
-BENCHMARKS := startup throughput step overhead memory assignment packing
+BENCHMARKS := startup throughput step overhead memory assignment packing processes
 
 .PHONY: demo test check bench docs clean
 
