@@ -28,6 +28,11 @@ def test_every_recipe_is_consistent(recipe):
         ("elastic", {"schedule.encode": 0.0}, "--adversary.conditional: D needs"),
         (
             "elastic",
+            {"schedule.encode": 0.0, "adversary.conditional": False},
+            "--schedule.refine 0.15: what is refined are the classes that the stage encode ends with",
+        ),
+        (
+            "elastic",
             {"latent.continuous": 2, "information.trains_q": False},
             "--information.no-trains-q: Q's head for continuous codes",
         ),

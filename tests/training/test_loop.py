@@ -11,7 +11,7 @@ from elastic_infogan.errors import ConfigError, DataError, RunError, TrainingErr
 from elastic_infogan.training import loop, steps
 from elastic_infogan.training.adaptive_augmentation import adapt
 from elastic_infogan.training.checkpoint import restore
-from elastic_infogan.training.config import Contrast, Latent
+from elastic_infogan.training.config import Latent
 from elastic_infogan.training.loop import Interrupted, train
 from elastic_infogan.training.recipes import RECIPES
 from elastic_infogan.training.run import NAMES, NAMES_ASIDE, Run, read_tensors
@@ -102,13 +102,6 @@ def test_an_oracle_keeps_the_shares_that_it_was_given(recipe, small, trained):
     run = trained(small(recipe))
     assert run.load_model().prior.probabilities().tolist() == pytest.approx(run.config.prior.shares)
     assert ("contrast" in run.stats()[-1]["losses"]) is recipe.endswith("pos")
-
-
-def test_the_published_formula_trains_with_a_fresh_trunk_pass(small, trained):
-    """The second trap: features from before D's step cannot be trained after it."""
-    base = small("paper", contrast=Contrast(weight=10.0, temperature=1.0, pairs="original-view"))
-    run = trained(replace(base, networks=replace(base.networks, q_trains_trunk=True)))
-    assert run.stats()[-1]["losses"]["contrast"] > 0
 
 
 def test_a_seed_decides_the_weights(small, trained):

@@ -183,7 +183,7 @@ class Schedule:
     """Fractions of the budget given to what happens before the adversarial game."""
 
     encode: float = 0.2
-    """NT-Xent alone trains Q's encoder; 0 starts with the game"""
+    """NT-Xent alone trains Q's encoder; 0, with refine 0, starts with the game"""
     balance: float = 0.5
     """part of encode after which rare groups are drawn more often than they occur; 1 never does"""
     refine: float = 0.15
@@ -253,7 +253,7 @@ class Config:
     channels: int | None = None
     """1 for grey, 3 for colour; chosen from the data when left out"""
     labels: str | None = None
-    """CSV file `image,label`; read by evaluate and the oracle recipes, never by training"""
+    """CSV file `image,label`; read by evaluate, --imbalance and the oracle recipes, never by training"""
     imbalance: str | None = None
     """draw an imbalanced subset: random:SEED, longtail:RATIO:SEED, 6300,1585,... or FILE.npy:ROW"""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -79,6 +79,11 @@ def _check_game(config: Config) -> None:
             "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "
             "use --adversary.no-conditional or --schedule.encode above 0"
         )
+    if config.schedule.refine and not config.schedule.encode:
+        raise ConfigError(
+            f"--schedule.refine {config.schedule.refine:g}: what is refined are the classes that the stage "
+            "encode ends with; use --schedule.refine 0 or --schedule.encode above 0"
+        )
 
 
 def _check_number(config: Config) -> None:

@@ -110,11 +110,20 @@ class State:
             model.generator.load_state_dict(self.average.state_dict())
         return model
 
-    def descend(self, terms: Mapping[str, Tensor]) -> None:
-        """Add the gradients of the weighted terms to the parameters that require them."""
+    def descend(self, terms: Mapping[str, Tensor], groups: frozenset[str] | None = None) -> None:
+        """Add the gradients of the weighted terms to the parameters that require them.
+
+        Arguments:
+            groups: whose parameters alone are reached, where others that require gradients are not meant; the
+                graph is then kept for other terms.
+        """
         weights = self.weights
         total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        self.fabric.backward(total)
+        if groups is None:
+            self.fabric.backward(total)
+            return
+        reached = [p for name in sorted(groups) for p in self.model.group(name)]
+        self.fabric.backward(total, inputs=reached, retain_graph=True)
 
     @property
     def weights(self) -> dict[str, float]:

@@ -65,6 +65,8 @@ def play(state: GameState) -> None:
     if state.step % config.schedule.q_interval == 0:
         terms |= teach_q(state, batch)
     state.update("generator", "q")
+    if "trunk" in state.table["contrast"]:  # at once, so that no gradient outlives the step
+        state.update("discriminator")
     follow(state, batch)
     average(state)
     state.record(terms, len(batch))
@@ -93,7 +95,11 @@ def generator_phase(
         with state.fabric.autocast():
             seen, target = as_seen(state, fake), state.config.information.target
             terms = objectives.generator_terms(state.model, latent, fake, seen, target)
-        state.descend(terms)
+        together = dict(terms)
+        if "trunk" in players:  # which Q's terms train, and not this one, though it goes back through it
+            own = {"adversarial_g": together.pop("adversarial_g")}
+            state.descend(own, state.table["adversarial_g"])
+        state.descend(together)
     return terms
 
 
