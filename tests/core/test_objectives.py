@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from elastic_infogan.core import objectives
+from elastic_infogan.core import class_model, objectives
 from elastic_infogan.core.model import ElasticInfoGAN, ModelSpec
 
 SPEC = ModelSpec(
@@ -144,6 +144,16 @@ def test_samples_repeat_for_a_seed_and_classes_differ():
     assert torch.equal(once, again)
     others = model.sample(codes.flip(0), torch.Generator().manual_seed(3))
     assert not torch.equal(once, others)
+
+
+def test_many_samples_are_made_in_parts_and_are_the_same(monkeypatch):
+    model, codes, made = ElasticInfoGAN(SPEC).eval(), torch.arange(20) % 4, []
+    whole = model.sample(codes, torch.Generator().manual_seed(3))
+    monkeypatch.setattr(class_model, "SAMPLED", 8)
+    model.generator.register_forward_hook(lambda *given: made.append(len(given[2])))
+    parts = model.sample(codes, torch.Generator().manual_seed(3))
+    assert made == [8, 8, 4]
+    assert (parts.int() - whole.int()).abs().max() <= 1
 
 
 @pytest.mark.parametrize("spec", [SPEC, TRUNK])

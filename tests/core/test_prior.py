@@ -54,7 +54,20 @@ def test_assign_sets_the_shares(weights):
 def test_the_floor_keeps_an_empty_class_alive():
     prior = ClassPrior(4, floor=0.2)
     prior.assign(torch.tensor([1.0, 1.0, 1.0, 0.0]))
-    assert prior.probabilities()[3].item() == pytest.approx(0.05 / 1.05, rel=1e-4)
+    assert prior.probabilities().tolist() == pytest.approx([0.95 / 3] * 3 + [0.05], rel=1e-4)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=12), st.floats(0, 1))
+@settings(max_examples=50, deadline=None)
+def test_no_share_is_below_the_floor_and_those_that_are_above_stay(weights, floor):
+    weights[0] += 0.5  # one class at least
+    prior = ClassPrior(len(weights), floor)
+    prior.assign(torch.tensor(weights))
+    once = prior.probabilities().detach().clone()
+    assert once.sum().item() == pytest.approx(1, abs=1e-5)
+    assert once.min().item() >= floor / len(weights) - 1e-6
+    prior.assign(once)
+    torch.testing.assert_close(prior.probabilities(), once, atol=1e-5, rtol=1e-4)
 
 
 def test_following_posteriors_converges_to_their_mean():

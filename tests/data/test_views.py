@@ -11,6 +11,7 @@ from elastic_infogan.data.views import (
     crop_matrices,
     deformations,
     draw_thickness,
+    tilt_matrices,
     to_range,
     vary_thickness,
     warp,
@@ -81,6 +82,40 @@ def test_warping_agrees_with_an_independent_implementation():
         images, torch.linalg.inv(maps), (28, 28), padding_mode="border", align_corners=True
     )
     torch.testing.assert_close(warp(images, maps), oracle, atol=1e-3, rtol=0)
+
+
+def test_places_beyond_the_image_show_its_edge():
+    images = torch.rand(3, 2, 9, 9)
+    maps = torch.eye(3).repeat(3, 1, 1)
+    maps[:, :2, :2] *= 3
+    maps[:, :2, 2] = -7.3
+    down, across = (torch.arange(9) * 3.0 - 7.3 for _ in range(2))
+    inside = torch.stack(torch.meshgrid(down, across, indexing="ij")).clamp(0, 8)
+    seen = warp(images, maps)
+    assert torch.equal(seen[:, :, 0, 0], images[:, :, 0, 0])
+    assert torch.equal(seen[:, :, -1, -1], images[:, :, -1, -1])
+    grid = (inside.flip(0).permute(1, 2, 0) / 4 - 1).expand(3, -1, -1, -1)
+    oracle = torch.nn.functional.grid_sample(images, grid, padding_mode="border", align_corners=True)
+    torch.testing.assert_close(seen, oracle)
+
+
+def test_half_precision_around_it_moves_no_pixel():
+    images = torch.rand(1, 1, 512, 512)
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = warp(images, torch.eye(3)[None])
+    torch.testing.assert_close(seen, images, atol=1e-3, rtol=0)
+
+
+def test_a_tilt_moves_all_corners_alike_and_no_farther_than_asked():
+    maps = tilt_matrices(4000, 28, torch.device("cpu"), 0.05)
+    corners = torch.tensor([[x, y, 1.0] for x in (0, 27) for y in (0, 27)]).T
+    found = maps @ corners
+    moved = (found[:, :2] / found[:, 2:] - corners[:2]).abs()
+    assert moved.max() < 0.05 * 28 * 1.12
+    mean = moved.mean((0, 1))
+    assert mean.min() > 0.95 * mean.max() > 0.4
+    middle = maps @ torch.tensor([13.5, 13.5, 1.0])
+    torch.testing.assert_close(middle, torch.tensor([13.5, 13.5, 1.0]).expand(4000, 3))
 
 
 def test_thickness_lies_between_erosion_and_dilation():

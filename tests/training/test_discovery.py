@@ -22,7 +22,23 @@ def test_images_that_were_not_looked_at_get_groups_and_labels_too(small, digits,
     told = torch.ones(1797, dtype=torch.bool)
     told[discovery._looked_at(state)] = False
     asked = torch.where(told)[0][600:]
+    assert torch.equal(discovery.assign(state, asked), discovery.assign(state)[asked])
     assert torch.equal(state.labels[asked], discovery.assign(state)[asked])
+
+
+def test_large_images_are_asked_about_few_at_a_time(small, digits, monkeypatch):
+    state = setup(small(), digits)
+    assert discovery._chunk(state) == discovery.CHUNK
+    monkeypatch.setattr(discovery, "CHUNK_VALUES", 1000)  # fifteen images of 64 values
+    asked = []
+    answer = type(state.model).posterior
+    monkeypatch.setattr(
+        type(state.model),
+        "posterior",
+        lambda model, images: asked.append(len(images)) or answer(model, images),
+    )
+    discovery.assign(state)
+    assert (max(asked), sum(asked)) == (15, 1797)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from elastic_infogan.training.joining import join, links, nearest, voted
+from elastic_infogan.training.joining import affinity, join, links, nearest, voted
 
 
 def test_links_agree_with_an_independent_count():
@@ -37,6 +37,26 @@ def test_the_nearest_of_many_are_those_of_a_whole_table(among):
 def test_joining_leaves_exactly_k_classes(n_classes):
     linked = np.random.default_rng(0).random((6, 6))
     assert set(join(linked + linked.T, n_classes=n_classes).classes) == set(range(n_classes))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_two_closest_of_all_groups_are_joined_each_time(seed):
+    """Against the affinity of all pairs, computed anew for every joining; small counts, so that many tie."""
+    linked = np.random.default_rng(seed).poisson(0.6, (2, 24, 24)).astype(float)
+    linked += linked.transpose(0, 2, 1)
+    joined = join(*linked, n_classes=3)
+    groups = [[k] for k in range(24)]
+    for pair, closeness in zip(joined.pairs, joined.closeness, strict=True):
+        between = np.array([[[kind[np.ix_(a, b)].sum() for b in groups] for a in groups] for kind in linked])
+        degrees = between.sum(2)
+        close = np.mean([affinity(b, d[:, None], d) for b, d in zip(between, degrees, strict=True)], axis=0)
+        np.fill_diagonal(close, -1.0)
+        one, other = sorted(divmod(int(close.argmax()), len(close)))
+        if close[one, other] > 0:
+            assert (groups[one][0], groups[other][0]) == pair
+            assert close[one, other] == pytest.approx(closeness)
+        one, other = ([group[0] for group in groups].index(k) for k in pair)
+        groups[one] += groups.pop(other)
 
 
 def test_clusters_without_links_are_joined_all_the_same():

@@ -1,5 +1,6 @@
 """Training end to end on digits: every recipe, determinism, resuming, and what stops it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -314,6 +315,49 @@ def test_a_larger_budget_that_leads_back_to_encode_begins_it_without_labels(smal
     with pytest.raises(Interrupted):
         loop.fit(longer, run, lambda _: None, stop_at(1))
     assert (longer.stage, longer.labels) == ("encode", None)
+
+
+def test_a_return_to_encode_begins_the_game_anew_and_keeps_the_encoder(small, digits, tmp_path, stop_at):
+    """G learned for codes that mean other classes from then on."""
+    config = small(steps=24)
+    state, run = setup(config, digits), Run.create(tmp_path / "run", config)
+    fresh = [p.detach().clone() for p in state.model.generator.parameters()]
+    with pytest.raises(Interrupted):
+        loop.fit(state, run, lambda _: None, stop_at(20))
+    assert (state.stage, state.played > 0) == ("play", True)
+    longer = setup(replace(config, steps=400), digits)
+    restore(longer, run)
+    learned = [p.detach().clone() for p in longer.model.encoder.parameters()]
+    draws = torch.get_rng_state()
+    loop.prepare(longer, run)
+    assert (longer.stage, longer.played, longer.augmented) == ("encode", 0, 0.0)
+    assert torch.equal(torch.get_rng_state(), draws)
+    assert all(map(torch.equal, longer.model.encoder.parameters(), learned))
+    assert all(map(torch.equal, longer.model.generator.parameters(), fresh))
+    assert all(map(torch.equal, longer.average.parameters(), fresh))
+
+
+def test_a_budget_that_ends_with_the_encoder_finds_classes_all_the_same(small, trained):
+    run = trained(small(steps=2))
+    assert {line["stage"] for line in run.stats()} <= {"encode", "play"}
+    assigned = json.loads((run.path / "shares.json").read_text())["assigned"]
+    assert sum(share > 0.01 for share in assigned) >= 8
+
+
+def test_training_leaves_the_number_of_threads_as_it_was(small, trained, monkeypatch):
+    """However many it came to use: what comes after it, and the next run, may use them all."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(loop, "candidates", lambda _: [1, 1])
+    seen = []
+    monkeypatch.setattr(
+        loop, "finish", lambda *_, end=loop.finish: (seen.append(torch.get_num_threads()), end(*_))
+    )
+    try:
+        torch.set_num_threads(2)
+        trained(small(steps=None, minutes=0.01))
+        assert seen == [2]
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_classes_that_are_found_anew_have_nobodys_names(small, digits, tmp_path, stop_at):

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ import torch
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.choices import choose
 from elastic_infogan.training.consistency import consistent
+from elastic_infogan.training.processes import Processes
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.run import Run, read_tensors
 from elastic_infogan.training.state import setup
@@ -63,6 +65,12 @@ def work(*arguments):
         [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_where_no_gradient_is_there_is_nothing_to_average():
+    """Q has none in most steps of the game where MI spares it."""
+    two = SimpleNamespace(global_rank=0, world_size=2, device=torch.device("cpu"))
+    Processes(two).average_([])
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,9 @@ from elastic_infogan.core.prior import ClassPrior
 
 __all__ = ["ClassModel", "Spec"]
 
+SAMPLED = 512
+"""Images that are made at once."""
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -105,11 +108,14 @@ class ClassModel(nn.Module, ABC):
         images on every device.
         """
         n, device = len(codes), self.prior.logits.device
-        noise = torch.randn(n, self.spec.noise, generator=generator).to(device)
-        continuous = torch.rand(n, self.spec.continuous, generator=generator).mul(2).sub(1).to(device)
-        code = F.one_hot(codes.to(device), self.n_classes).float()
-        images = self.generate(noise, code, continuous).float()
-        return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        noise = torch.randn(n, self.spec.noise, generator=generator)
+        continuous = torch.rand(n, self.spec.continuous, generator=generator).mul(2).sub(1)
+        made = []
+        for part in zip(*(t.split(SAMPLED) for t in (noise, codes, continuous)), strict=True):
+            z, classes, c = (t.to(device) for t in part)
+            images = self.generate(z, F.one_hot(classes, self.n_classes).float(), c).float()
+            made.append(images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1))
+        return torch.cat(made).contiguous()
 
     def _as_read(self, images: Tensor) -> Tensor:
         """uint8 `(N, H, W, C)` as the networks read them: `(N, C, H, W)` in [-1, 1] on their device."""

@@ -89,9 +89,14 @@ class ClassPrior(nn.Module):
 
     @torch.no_grad()
     def assign(self, probabilities: Tensor) -> None:
-        """Set p to `probabilities` (K,), which need not sum to one, respecting the floor."""
-        bounded = (probabilities / probabilities.sum()).clamp_min(self.floor / len(self))
-        self.logits.copy_((bounded / bounded.sum()).clamp_min(1e-12).log())
+        """Set p to `probabilities` (K,), which need not sum to one, respecting the floor.
+
+        What the floor adds to some classes is taken from the others by how far they are above it.
+        """
+        least = self.floor / len(self)
+        above = (probabilities / probabilities.sum() - least).clamp_min(0)
+        bounded = least + (1 - self.floor) * above / above.sum().clamp_min(1e-12)
+        self.logits.copy_(bounded.clamp_min(1e-12).log())
 
     @torch.no_grad()
     def follow(self, mean_posterior: Tensor, rate: float) -> None:

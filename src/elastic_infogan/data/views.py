@@ -20,6 +20,7 @@ __all__ = [
     "deformations",
     "draw_thickness",
     "mirror_matrices",
+    "tilt_matrices",
     "to_range",
     "vary_thickness",
     "warp",
@@ -84,6 +85,23 @@ def crop_matrices(n: int, size: int, device: torch.device, crop: float) -> Tenso
     return maps
 
 
+def tilt_matrices(n: int, size: int, device: torch.device, corners: float) -> Tensor:
+    """`n` projective maps about the image's centre, in pixels `(n, 3, 3)`.
+
+    Arguments:
+        size: side of the square image in pixels.
+        corners: farthest that a corner moves, across and down, as a fraction of the side (nearly: what comes
+            nearer grows by a little more than what recedes shrinks).
+    """
+    centre = (size - 1) / 2
+    tilt = torch.empty(n, 2, device=device).uniform_(-1, 1) * (2 * corners / size)
+    maps = torch.eye(3, device=device).repeat(n, 1, 1)
+    maps[:, 2, :2] = tilt
+    maps[:, 2, 2] = 1 - centre * tilt.sum(1)
+    maps[:, :2] += centre * (maps[:, 2:] - torch.tensor([0.0, 0.0, 1.0], device=device))
+    return maps
+
+
 def mirror_matrices(n: int, size: int, device: torch.device) -> Tensor:
     """`n` maps in pixels `(n, 3, 3)` of which about half exchange left and right."""
     maps = torch.eye(3, device=device).repeat(n, 1, 1)
@@ -125,13 +143,15 @@ def warp(images: Tensor, matrices: Tensor, displacements: Tensor | None = None) 
     rows, columns = torch.arange(height, device=images.device), torch.arange(width, device=images.device)
     down, across = torch.meshgrid(rows, columns, indexing="ij")
     places = torch.stack([across, down, torch.ones_like(down)]).view(3, -1).float()
-    found = (matrices.reshape(-1, 3) @ places).view(n, 3, height, width)
+    with torch.autocast(images.device.type, enabled=False):  # bf16 knows no place beyond 256 to the pixel
+        found = (matrices.reshape(-1, 3) @ places).view(n, 3, height, width)
     extent = torch.tensor([width - 1, height - 1], device=images.device).view(1, 2, 1, 1)
     places_found = found[:, :2] / found[:, 2:]
     if displacements is not None:
         places_found = places_found + displacements
-    grid = places_found * (2 / extent) - 1
-    return F.grid_sample(images, grid.permute(0, 2, 3, 1), padding_mode="border", align_corners=True)
+    # Held to the image, so that nothing is looked up beyond its edge: not every device repeats edges itself.
+    grid = (places_found * (2 / extent) - 1).clamp_(-1, 1)
+    return F.grid_sample(images.float(), grid.permute(0, 2, 3, 1), align_corners=True)
 
 
 def _dilate(images: Tensor) -> Tensor:
@@ -208,7 +228,8 @@ class IdentityViews:
     Arguments: ranges of uniform draws, 0 leaves a property alone.
         rotate, shear: degrees either way.
         zoom, stretch: relative size and ratio of width to height, either way.
-        translate, corners: fraction of the image; `corners` moves each corner by itself (perspective).
+        translate, corners: fraction of the image; `corners` tilts it about its centre (perspective), which
+            moves each corner by so much at most, across and down.
         deform: spread of smooth displacements as a fraction of the image, see `deformations`.
         thickness: largest blend with the local maximum or minimum, see `vary_thickness`.
         opening: half of these are openings or closings, as far as this fraction of the image.
@@ -288,8 +309,7 @@ class IdentityViews:
         """From places in the views to places in the images, `(n, 3, 3)`: everything that moves pixels."""
         maps = affine_matrices(n, size, device, **self.affine)
         if self.corners:
-            # Small entries in the last row displace corners; their unit is 1 / pixel.
-            maps[:, 2, :2] += torch.empty(n, 2, device=device).uniform_(-1, 1) * (self.corners / size)
+            maps = maps @ tilt_matrices(n, size, device, self.corners)
         if self.crop:
             maps = crop_matrices(n, size, device, self.crop) @ maps
         return maps @ mirror_matrices(n, size, device) if self.mirror else maps

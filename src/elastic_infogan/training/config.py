@@ -211,7 +211,7 @@ class Views:
     stretch: float | None = None
     """relative change of the ratio of width to height either way"""
     corners: float | None = None
-    """displacement of each corner, as a fraction of the image"""
+    """farthest that tilting the image about its centre moves a corner, as a fraction of it"""
     deform: float | None = None
     """spread of smooth displacements, as a fraction of the image"""
     thickness: float | None = None

@@ -23,8 +23,8 @@ from elastic_infogan.training.state import State
 
 __all__ = ["agreement", "assign", "balance", "discover", "looks_of", "set_q"]
 
-CHUNK = 1024
-"""Images in an inference batch."""
+CHUNK, CHUNK_VALUES = 1024, 2**26
+"""Images in an inference batch at most, and numbers in them."""
 
 LOOKED_AT = 20_000
 """Images that classes are found among."""
@@ -69,7 +69,7 @@ def balance(state: State) -> None:
 def _groups(state: State) -> Tensor:
     """The group of each image, int64 `(N,)`: that of the small cluster whose mean is nearest."""
     indices = _looked_at(state)
-    features = torch.cat([_answer(state, part)[1] for part in indices.split(CHUNK)])
+    features = torch.cat([_features(state, part) for part in indices.split(_chunk(state))])
     wanted = min(GROUPS, GROUPS_A_CLASS * sought(state.config.classes or 0).high, len(features))
     small = min(CLUSTERS_A_GROUP * wanted, len(features))
     clusters = small_clusters(features.cpu().numpy(), small, state.config.seed)
@@ -79,8 +79,8 @@ def _groups(state: State) -> Tensor:
     means = features.new_zeros(small, features.shape[1])
     means.index_add_(0, cluster[indices].to(features.device), features)
     means = F.normalize(means, dim=1)
-    for others in torch.where(cluster < 0)[0].split(CHUNK):
-        cluster[others] = (_answer(state, others)[1] @ means.t()).argmax(dim=1).cpu()
+    for others in torch.where(cluster < 0)[0].split(_chunk(state)):
+        cluster[others] = (_features(state, others) @ means.t()).argmax(dim=1).cpu()
     return torch.from_numpy(join(linked, n_classes=wanted).classes)[cluster]
 
 
@@ -100,7 +100,10 @@ def discover(state: State) -> Count | None:
     set_q(state.model, posterior)
     if state.config.prior.learned:
         state.model.prior.assign(posterior.shares.to(state.model.prior.logits.device))
-    state.labels = torch.where(labels < 0, assign(state), labels) if (labels < 0).any() else labels
+    untold = torch.where(labels < 0)[0]
+    if len(untold):
+        labels[untold] = assign(state, untold)
+    state.labels = labels
     return number
 
 
@@ -133,9 +136,10 @@ def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:
     labels = torch.full((len(state.batches),), -1)
     labels[seen] = torch.from_numpy(found.classes)
     others = torch.where(labels < 0)[0][:TOLD]
-    for part in others.split(CHUNK) if len(others) else ():
-        standing = _standing(state, state.batches.gather(part))
-        labels[part] = torch.from_numpy(found.tell(_answer(state, part)[1], oriented_gradients(standing)))
+    for part in others.split(_chunk(state)) if len(others) else ():
+        images = state.batches.gather(part)
+        gradients = oriented_gradients(_standing(state, images))
+        labels[part] = torch.from_numpy(found.tell(_answer(state, images)[1], gradients))
     learned = state.step // state.config.restarts  # steps of the encoder that goes on
     return number and replace(number, kinds=found.kinds, steps=learned), posterior, labels
 
@@ -148,7 +152,7 @@ def _looked_at(state: State) -> Tensor:
 
 def looks_of(state: State, indices: Tensor) -> Looks:
     """What the images at `indices` are compared by; drawings of strokes are set upright for that."""
-    found = [_look(state, part) for part in indices.split(CHUNK)]
+    found = [_look(state, part) for part in indices.split(_chunk(state))]
     features, gradients, enclosing, *pixels = (torch.cat(kind) for kind in zip(*found, strict=True))
     return Looks(features, gradients, tuple(pixels), enclosing if enclosing.shape[1] else None)
 
@@ -161,7 +165,7 @@ def _look(state: State, indices: Tensor) -> list[Tensor]:
     enclosing = concavities(standing) if handwritten else images.new_empty(len(images), 0)
     copies = [images] if standing is images else [images, standing]
     pixels = map(coarse_pixels, copies)
-    return [_answer(state, indices)[1], oriented_gradients(standing), enclosing, *pixels]
+    return [_answer(state, images)[1], oriented_gradients(standing), enclosing, *pixels]
 
 
 def _standing(state: State, images: Tensor) -> Tensor:
@@ -178,20 +182,36 @@ def _number(state: State, looks: Looks) -> tuple[int, Count | None]:
     return number.found, number
 
 
-def assign(state: State) -> Tensor:
-    """The class that Q gives each image, int64 `(N,)` on the CPU; each process asks about its share."""
-    mine = state.share.take(torch.arange(len(state.batches)))
+def assign(state: State, indices: Tensor | None = None) -> Tensor:
+    """The class that Q gives each image, int64 `(N,)` on the CPU; each process asks about its share.
+
+    Arguments:
+        indices: of the images that are asked about; None: of all.
+    """
+    mine = state.share.take(torch.arange(len(state.batches)) if indices is None else indices)
     # One table for all: small results kept between large blocks that come and go would tear the heap.
-    own = torch.empty_like(mine)
-    for part, classes in zip(mine.split(CHUNK), own.split(CHUNK), strict=True):
-        classes.copy_(_answer(state, part)[0].argmax(dim=1))
+    own, chunk = torch.empty_like(mine), _chunk(state)
+    for part, classes in zip(mine.split(chunk), own.split(chunk), strict=True):
+        classes.copy_(_answer(state, state.batches.gather(part))[0].argmax(dim=1))
     return torch.cat(state.processes.of_all(own))
 
 
+def _chunk(state: State) -> int:
+    """Images in an inference batch: `CHUNK`, or fewer large ones."""
+    spec = state.model.spec
+    return max(1, min(CHUNK, CHUNK_VALUES // (spec.size**2 * spec.channels)))
+
+
+def _features(state: State, indices: Tensor) -> Tensor:
+    """Q's features of the images at `indices`."""
+    return _answer(state, state.batches.gather(indices))[1]
+
+
 @torch.no_grad()
-def _answer(state: State, indices: Tensor) -> tuple[Tensor, Tensor]:
+def _answer(state: State, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Class probabilities and features of uint8 images `(n, C, H, W)`, by Q as it stands."""
     was_training = state.model.training
-    answer = state.model.eval().posterior(state.batches.gather(indices).permute(0, 2, 3, 1))
+    answer = state.model.eval().posterior(images.permute(0, 2, 3, 1))
     state.model.train(was_training)
     if state.config.networks.q == "encoder":
         state.model.encoder.eval()

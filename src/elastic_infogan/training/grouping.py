@@ -243,6 +243,8 @@ def _copies(vectors: Tensor, neighbours: Tensor, classes: NDArray[np.int64]) -> 
     unit = F.normalize(vectors, dim=1)
     distance = 1 - (unit * unit[neighbours[:, neighbours.shape[1] // 2]]).sum(1).cpu().numpy()
     largest = classes == np.bincount(classes).argmax()
+    if largest.all():
+        return False
     return bool(np.median(distance[largest]) > DENSER * np.median(distance[~largest]))
 
 

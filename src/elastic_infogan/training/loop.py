@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from elastic_infogan.training import checkpoint, discovery, restarts, snapshots, steps, variational
 from elastic_infogan.training.config import Config
 from elastic_infogan.training.interruption import Interruption
+from elastic_infogan.training.resizing import begin_game_anew
 from elastic_infogan.training.run import Run
 from elastic_infogan.training.stages import GENERATIVE, attempt_at, bounds, stage_at
 from elastic_infogan.training.state import State, setup
@@ -87,6 +88,7 @@ def resume(state: State, run: Run) -> bool:
         state.meter.reset(state.seconds)
     if state.fabric.is_global_zero:
         run.forget_after(state.step)
+        snapshots.forget_after(run, state.step)
     return finished and state.progress >= 1
 
 
@@ -94,8 +96,24 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
     """Repeat steps until the budget is used."""
     if state.progress < 1 and state.fabric.is_global_zero:
         run.forget_end()
+    threads = torch.get_num_threads()
+    try:
+        repeat(
+            state,
+            run,
+            report,
+            interruption,
+            ThreadTuner(candidates(threads) if may_tune(state) else [threads]),
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def repeat(
+    state: State, run: Run, report: Callable[[Progress], None], interruption: Interruption, tuner: ThreadTuner
+) -> None:
+    """Prepare and take one step after another, timed, with lines of statistics and checkpoints between."""
     lines = 0
-    tuner = ThreadTuner(candidates(torch.get_num_threads()) if may_tune(state) else [torch.get_num_threads()])
     while state.progress < 1:
         began, before = time.perf_counter(), state.progress
         prepare(state, run)
@@ -152,6 +170,8 @@ def enter(state: State, stage: str, attempt: int, run: Run) -> None:
         # Begins, or is returned to: of a budget that has become larger less is used.
         state.labels, state.agreement, state.best = None, [], {}
         state.batches.draw_by_groups(None)
+        if state.stage not in ("", "encode"):
+            begin_game_anew(state)
     elif state.stage == "encode":
         leave_encode(state, stage, run)
         state.batches.draw_by_groups(None)
@@ -238,7 +258,12 @@ def export(state: State, run: Run) -> None:
 
 
 def finish(state: State, run: Run) -> None:
-    """Leave the final model, its samples, and `shares.json`."""
+    """Leave the final model, its samples, and `shares.json`.
+
+    Where the budget ended with the encoder, classes are found all the same.
+    """
+    if state.stage == "encode":
+        enter(state, "play", state.attempt, run)
     if state.meter.images:  # else the last step has its line already
         write_line(state, run, lambda _: None)
     checkpoint.save(state, run)  # before settling, so that a finish cut short can be repeated alike

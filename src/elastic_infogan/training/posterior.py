@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
@@ -47,7 +49,9 @@ def regressed(features: NDArray[np.float64], classes: NDArray[np.int64], n_class
     bias[present] = 0.0
     if len(present) > 1:
         weights = {k: (len(classes) / (classes == k).sum()) ** 0.5 for k in present}
-        fitted = LogisticRegression(C=FREEDOM, class_weight=weights, max_iter=300).fit(features, classes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: training goes on from here
+            fitted = LogisticRegression(C=FREEDOM, class_weight=weights, max_iter=300).fit(features, classes)
         rows, offsets = fitted.coef_, fitted.intercept_
         if len(present) == 2:  # the library then gives the difference of the two alone
             rows, offsets = np.concatenate([-rows, rows]) / 2, np.concatenate([-offsets, offsets]) / 2

@@ -86,7 +86,7 @@ class Processes:
 
     def average_(self, tensors: list[Tensor]) -> None:
         """Replace each tensor by its mean over all, in one exchange."""
-        if self.alone:
+        if self.alone or not tensors:
             return
         flat = self.mean(torch.cat([tensor.reshape(-1) for tensor in tensors]))
         for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):

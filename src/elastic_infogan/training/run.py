@@ -30,6 +30,7 @@ __all__ = [
     "NAMES_ASIDE",
     "Run",
     "read_tensors",
+    "remove",
     "replacing",
     "with_budget",
     "write_tensors",
@@ -47,6 +48,18 @@ NAMES, NAMES_ASIDE = "names.json", "names-before.json"
 
 CHANGEABLE = {"minutes", "steps", "device", "precision", "devices", "nodes", "interval", "snapshots"}
 """Settings that a resumed run may be given anew: how long and where, not what."""
+
+
+def remove(path: Path) -> None:
+    """Take a file away if it is there.
+
+    Raises:
+        RunError: if it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(files.why_not_written(path, error)) from error
 
 
 @contextmanager
@@ -241,10 +254,14 @@ class Run:
             raise RunError(files.why_not_written(self.path / "stats.jsonl", error)) from error
 
     def forget_after(self, step: int) -> None:
-        """Drop the lines of `stats.jsonl` later than `step`: a resumed run writes them again."""
+        """Drop lines of `stats.jsonl` and sample grids later than `step`: a resumed run writes them again."""
         if (self.path / "stats.jsonl").exists():
             lines = [json.dumps(line) for line in self.stats() if line["step"] <= step]
             self.write_text("stats.jsonl", "".join(f"{line}\n" for line in lines))
+        for grid in (self.path / "samples").glob("step-*.png"):
+            number = grid.stem.removeprefix("step-")
+            if number.isdigit() and int(number) > step:
+                remove(grid)
 
     def forget_end(self) -> None:
         """Take away what tells that training ended, and what was found of the model then, since it goes on.
@@ -253,10 +270,7 @@ class Run:
             RunError: if it cannot be removed.
         """
         for name in ("shares.json", "metrics.json", "diagnosis.json"):
-            try:
-                (self.path / name).unlink(missing_ok=True)
-            except OSError as error:
-                raise RunError(files.why_not_written(self.path / name, error)) from error
+            remove(self.path / name)
 
     def set_names_aside(self) -> None:
         """Rename `names.json`: classes are found anew, and their numbers mean something else from now on.

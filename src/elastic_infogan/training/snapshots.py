@@ -7,10 +7,10 @@ from pathlib import Path
 
 from elastic_infogan.errors import RunError
 from elastic_infogan.files import why_not_written
-from elastic_infogan.training.run import Run, read_tensors, write_tensors
+from elastic_infogan.training.run import Run, read_tensors, remove, write_tensors
 from elastic_infogan.training.state import State
 
-__all__ = ["Snapshot", "due", "keep", "kept"]
+__all__ = ["Snapshot", "due", "forget_after", "keep", "kept"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,21 @@ def keep(state: State, run: Run, before: float) -> None:
 
 
 def kept(run: Run) -> list[Snapshot]:
-    """The snapshots of a run, in order."""
+    """The snapshots of a run, the earliest first."""
     files = sorted((run.path / "snapshots").glob("*.safetensors"))
-    return [Snapshot(file=file, **read_tensors(file)[1]) for file in files]
+    return sorted((_told(file) for file in files), key=lambda snapshot: snapshot.step)
+
+
+def forget_after(run: Run, step: int) -> None:
+    """Remove snapshots later than `step`: a resumed run keeps its own.
+
+    Raises:
+        RunError: one cannot be read or removed.
+    """
+    for snapshot in kept(run):
+        if snapshot.step > step:
+            remove(snapshot.file)
+
+
+def _told(file: Path) -> Snapshot:
+    return Snapshot(file=file, **read_tensors(file)[1])
