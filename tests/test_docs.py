@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from elastic_infogan.apps.benchmarking.systems import systems
+from elastic_infogan.apps.benchmarking.verb import benchmark
 from elastic_infogan.apps.cli import app
 from elastic_infogan.training.config import Config, flatten
 
@@ -102,17 +104,48 @@ def blocks(text, *languages):
     return [code.replace("\\\n", " ") for language, code in found if language in languages]
 
 
+BEFORE = r"elastic-infogan|srun .*?elastic-infogan|torchrun .*?-m elastic_infogan"
+TYPED = re.compile(rf"^ *(?:{BEFORE}) (.*)", re.M)
+
+
+def lines_to_type(text):
+    """Commands of a text without their first word: in blocks, also behind a launcher, and inline."""
+    for block in blocks(text, "sh"):
+        yield from TYPED.findall(block)
+    prose = re.sub(r"^ *```.*?^ *```", "", text.read_text(encoding="utf-8"), flags=re.M | re.S)
+    inline = re.findall(r"`elastic-infogan ([^`]*)`", prose)
+    yield from (line for line in inline if "…" not in line and not line.startswith("VERB "))
+
+
 def commands():
     for text in TEXTS:
-        for block in blocks(text, "sh"):
-            for line in block.splitlines():
-                if line.strip().startswith("elastic-infogan "):
-                    yield pytest.param(line.strip(), id=f"{text.stem}: {line.strip()[:60]}")
+        for line in lines_to_type(text):
+            yield pytest.param(text, line, id=f"{text.stem}: {line[:60]}")
 
 
-@pytest.mark.parametrize("line", list(commands()))
-def test_every_command_in_the_documentation_is_understood(line):
-    app.parse_args(shlex.split(line, comments=True)[1:], exit_on_error=False, print_error=False)
+@pytest.mark.parametrize(("text", "line"), list(commands()))
+def test_every_command_in_the_documentation_is_understood(text, line, tmp_path, monkeypatch):
+    words = shlex.split(line, comments=True)
+    command, given, *_ = app.parse_args(words, exit_on_error=False, print_error=False)
+    if command is benchmark:
+        rows = {"recipes": Config().recipe, "variants": None, "common": (), **given.arguments}
+        monkeypatch.chdir(ROOT)
+        if (file := rows["variants"] or "").endswith(".toml") and not Path(file).exists():
+            monkeypatch.chdir(tmp_path)
+            (written,) = blocks(text, "toml")  # the file that the page tells to write
+            Path(file).write_text(written, encoding="utf-8")
+        assert systems(rows["recipes"], rows["variants"], rows["common"])
+
+
+def test_commands_are_found_wherever_they_stand(tmp_path):
+    text = tmp_path / "text.md"
+    text.write_text(
+        "Say `elastic-infogan doctor\nrun` or `elastic-infogan train …`.\n"
+        "```sh\nsrun -n 2 elastic-infogan train a  # both\n"
+        "torchrun --nnodes 2 \\\n    -m elastic_infogan train b\nelastic-infogan report c\n```\n",
+        encoding="utf-8",
+    )
+    assert list(lines_to_type(text)) == ["train a  # both", "train b", "report c", "doctor\nrun"]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.stem)

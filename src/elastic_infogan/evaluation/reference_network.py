@@ -86,7 +86,8 @@ def _jitter(pixels: Tensor) -> Tensor:
     cosine, sine = zoom * angle.cos(), zoom * angle.sin()
     moves = torch.stack([cosine, -sine, 0.14 * right, sine, cosine, 0.14 * down], 1).view(n, 2, 3)
     grid = F.affine_grid(moves, list(pixels.shape), align_corners=False)
-    return F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    edge = 1 - 1 / pixels.shape[-1]  # the outermost pixels, beyond which not every device repeats them itself
+    return F.grid_sample(pixels, grid.clamp(-edge, edge), align_corners=False)
 
 
 def train_reference(
