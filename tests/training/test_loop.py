@@ -338,8 +338,8 @@ def test_a_return_to_encode_begins_the_game_anew_and_keeps_the_encoder(small, di
 
 
 def test_a_budget_that_ends_with_the_encoder_finds_classes_all_the_same(small, trained):
-    run = trained(small(steps=2))
-    assert {line["stage"] for line in run.stats()} <= {"encode", "play"}
+    run = trained(small(steps=1))
+    assert {line["stage"] for line in run.stats()} == {"encode"}
     assigned = json.loads((run.path / "shares.json").read_text())["assigned"]
     assert sum(share > 0.01 for share in assigned) >= 8
 

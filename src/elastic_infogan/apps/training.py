@@ -30,6 +30,7 @@ from elastic_infogan.training.meeting import same_for_all, together
 from elastic_infogan.training.processes import Processes
 from elastic_infogan.training.run import NAMES_ASIDE, Run
 from elastic_infogan.training.sought import sought
+from elastic_infogan.training.stages import GENERATIVE
 from elastic_infogan.training.state import check
 from elastic_infogan.training.telemetry import Progress
 
@@ -144,10 +145,18 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _say_how_many(run: Run) -> None:
     """How many classes were found, where that was not given."""
-    if not isinstance(run.config.classes, str):
-        return
-    found = run.classes_found()
-    terminal.say(found["says"] if found else "The budget ended before the number of classes was found out.")
+    found = run.classes_found() if isinstance(run.config.classes, str) else None
+    if found:
+        terminal.say(found["says"])
+
+
+def _say_what_g_lacks(run: Run) -> None:
+    """That the budget ended before the game, where it did."""
+    if all(line["stage"] not in GENERATIVE for line in run.stats()):
+        terminal.note(
+            "The budget ended before G learned: classes were found, but images made of them are noise; the "
+            "same command with more --minutes or --steps goes on"
+        )
 
 
 def _say_which_start(run: Run) -> None:
@@ -187,6 +196,7 @@ def _conclude(run: Run, images: ImageSet) -> None:
     """Say how many classes there are, and what is wrong with them, in at most `DIAGNOSED` of the images."""
     _say_which_start(run)
     _say_how_many(run)
+    _say_what_g_lacks(run)
     model = run.load_model()
     seen = images.images[:: -(-len(images) // DIAGNOSED)]
     gallery = Gallery(run, model, ImageSet(seen, images.origin), ask(model, seen))

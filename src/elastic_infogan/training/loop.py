@@ -262,10 +262,10 @@ def finish(state: State, run: Run) -> None:
 
     Where the budget ended with the encoder, classes are found all the same.
     """
-    if state.stage == "encode":
-        enter(state, "play", state.attempt, run)
     if state.meter.images:  # else the last step has its line already
         write_line(state, run, lambda _: None)
+    if state.stage == "encode":
+        enter(state, "play", state.attempt, run)
     checkpoint.save(state, run)  # before settling, so that a finish cut short can be repeated alike
     if state.config.networks.q == "encoder":
         steps.settle(state)
