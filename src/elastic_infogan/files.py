@@ -23,6 +23,8 @@ __all__ = [
 ]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_LONGEST = 255
+"""bytes of a file's name that file systems take"""
 
 
 def cache_folder() -> Path:
@@ -51,7 +53,7 @@ def replacing(path: Path) -> Iterator[Path]:
     What was at `path` before stays until then. An `OSError` passes through: each floor turns it into an
     exception of its own with the help of `why_not_written`.
     """
-    beside = path.with_name(f".{path.name}.part")
+    beside = path.with_name(_beside(path.name))
     try:
         yield beside
         beside.replace(path)
@@ -59,6 +61,17 @@ def replacing(path: Path) -> Iterator[Path]:
         # On a full disk or a read-only one there may be nothing to take away.
         if beside.exists():
             beside.unlink()
+
+
+def _beside(name: str) -> str:
+    """What a file is called until it is whole; long names are cut, so that this one is not too long.
+
+    >>> _beside("config.toml"), len(_beside(255 * "x"))
+    ('.config.toml.part', 255)
+    """
+    end = ".part"
+    kept = name.encode("utf-8", "surrogateescape")[: _LONGEST - 1 - len(end)].decode("utf-8", "ignore")
+    return f".{kept}{end}"
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -94,9 +107,7 @@ def why_not_written(path: Path, error: OSError) -> str:
     'a.csv cannot be written: No space left on device; free some space and run the same command again'
     """
     advice = (
-        "free some space and run the same command again"
-        if error.errno in _FULL
-        else "choose another place with --out"
+        "free some space and run the same command again" if error.errno in _FULL else "choose another place"
     )
     return f"{path} cannot be written: {error.strerror or error}; {advice}"
 

@@ -332,3 +332,9 @@ def test_a_device_that_nobody_has(verb, trained, tmp_path, fails):
 
 def test_a_home_that_is_nobodys(fails):
     assert "~nobody-of-that-name/pictures" in fails("data", "inspect", "~nobody-of-that-name/pictures")
+
+
+def test_a_number_of_this_machine_that_is_none(tmp_path, fails, monkeypatch):
+    monkeypatch.setenv("NODE_RANK", "first")
+    line = fails("train", "digits", "--devices", "2", "--device", "cpu", "--out", tmp_path / "run")
+    assert line.startswith("NODE_RANK is 'first' in the environment: set it")

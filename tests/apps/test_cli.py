@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import resource
 import subprocess
@@ -55,6 +56,30 @@ def test_sigterm_while_the_interpreter_ends_changes_nothing():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_work_goes_on_when_nobody_reads_what_it_says(tmp_path):
+    """As behind `2>&1 | head -0`: the pipe is closed before the first line."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [
+        *COMMAND,
+        "train",
+        "digits",
+        "--recipe",
+        "infogan",
+        "--steps",
+        "2",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    done = subprocess.run(command, stdout=writer, stderr=writer, check=False)
+    assert (tmp_path / "run" / "model.safetensors").exists()
+    assert done.returncode == 0
+    command = [*COMMAND, "data", "imbalance", "digits", "random:0", "--out", str(tmp_path / "x.npz")]
+    assert subprocess.run(command, stdout=writer, check=False).returncode == 0
+    assert (tmp_path / "x.npz").exists()
+    os.close(writer)
 
 
 def test_every_setting_is_a_flag_with_help(capsys):
@@ -172,6 +197,14 @@ def test_training_leaves_a_whole_run_and_going_on_with_it_changes_nothing(digits
     assert [(digits_run / name).read_bytes() for name in kept] == before
     assert list((digits_run / "samples").glob("*.png"))
     assert (digits_run / "checkpoint" / "state.safetensors").exists()
+
+
+def test_a_budget_too_small_for_the_game_is_said_to_be(tmp_path, capsys):
+    out = ["--out", str(tmp_path / "run")]
+    assert run(["train", "digits", "--steps", "1", *out]) == 0
+    assert "The budget ended before G learned" in " ".join(capsys.readouterr().err.split())
+    assert run(["train", "digits", "--steps", "30", *out]) == 0
+    assert "The budget ended before G learned" not in " ".join(capsys.readouterr().err.split())
 
 
 def test_another_setting_for_a_run_that_is_there_is_refused(digits_run, fails):
@@ -328,6 +361,42 @@ def test_real_images_are_told_of_before_the_reference_classifier_has_learned(
     with pytest.raises(KeyboardInterrupt):
         scoring.evaluate(digits_run, None, None, tmp_path / "m.json", "cpu", fidelity=False, real_only=False)
     assert 0 < json.loads((tmp_path / "m.json").read_text())["accuracy"] <= 1
+
+
+def write_labels(path, labels):
+    """A CSV file with one row an image, by index."""
+    path.write_text("image,label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels)))
+    return str(path)
+
+
+def test_other_labels_judge_the_images_that_the_run_was_trained_on(digits_run, tmp_path):
+    """Turned round, they say the same of the clustering, but would draw another subset."""
+    turned = write_labels(tmp_path / "turned.csv", 9 - load("digits").labels)
+    found = []
+    for more in ([], ["--labels", turned]):
+        out = tmp_path / "m.json"
+        assert run(["evaluate", str(digits_run), "--real-only", "--out", str(out), *more]) == 0
+        found.append(json.loads(out.read_text()))
+    plain, other = found
+    assert other["images"] == plain["images"]
+    assert other["nmi"] == pytest.approx(plain["nmi"])
+    shares = [[row["true_share"] for row in scores["classes"][:10]] for scores in found]
+    assert shares[1] == shares[0][::-1]
+
+
+@pytest.mark.usefixtures("short_lesson")
+def test_labels_of_the_run_say_what_it_has_seen_of_the_source_that_is_named(digits_run, tmp_path):
+    digits = load("digits")
+    np.savez(tmp_path / "x.npz", images=digits.images, labels=9 - digits.labels)
+    own = write_labels(tmp_path / "own.csv", digits.labels)
+    config = (digits_run / "config.toml").read_text()
+    named = f'source = "{tmp_path / "x.npz"}"\nlabels = "{own}"'
+    (digits_run / "config.toml").write_text(config.replace('source = "digits"', named))
+    out = tmp_path / "m.json"
+    assert run(["evaluate", str(digits_run), str(tmp_path / "x.npz"), "--fidelity", "--out", str(out)]) == 0
+    unseen = np.delete(digits.labels, draw("random:0", digits.labels))
+    held_out = json.loads(out.read_text())["held_out"]
+    assert held_out == {str(k): count for k, count in enumerate(np.bincount(unseen, minlength=10).tolist())}
 
 
 def test_fidelity_of_real_images_alone_is_refused(trained, fails):

@@ -10,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from elastic_infogan.apps.cli import run
 from elastic_infogan.apps.copies import copy_by_class, safe_path
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.data.images import ImageSet
+from elastic_infogan.data.packed import pack
+from elastic_infogan.data.sources import load
+from elastic_infogan.errors import DataError
 
 
 def image_set(count, names=None, origin="array"):
@@ -63,3 +67,45 @@ def test_an_array_becomes_png_files_named_by_index(tmp_path, count):
     assert names == [f"{i:0{len(str(count - 1))}d}.png" for i in range(count)]
     with Image.open(tmp_path / "out/class-00" / names[1]) as picture:
         assert (np.asarray(picture) == images.images[1, ..., 0]).all()
+
+
+def test_arrays_and_stores_are_copied_at_their_own_size_and_mode(trained, tmp_path):
+    """The network of the run reads 8×8 grey pixels."""
+    picture = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    np.save(tmp_path / "x.npy", picture[None])
+    (tmp_path / "in").mkdir()
+    Image.fromarray(picture).save(tmp_path / "in/a.png")
+    pack(tmp_path / "in", tmp_path / "store", size=20)
+    (tmp_path / "in").rename(tmp_path / "moved")
+    for source in ("x.npy", "store"):
+        out = tmp_path / f"by-{source}"
+        more = ["--out", str(tmp_path / "a.csv"), "--copy-to", str(out)]
+        assert run(["assign", str(trained), str(tmp_path / source), *more]) == 0
+        (copy,) = out.rglob("*.png")
+        with Image.open(copy) as copied:
+            assert (np.asarray(copied) == picture).all()
+
+
+def test_a_store_finds_its_pictures_from_another_folder(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    Image.new("L", (30, 30)).save(tmp_path / "in/a.gif")
+    monkeypatch.chdir(tmp_path)
+    pack("in", "store", size=16)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    copy_by_class(load("../store"), np.zeros(1, np.int64), ClassNames(1), tmp_path / "out")
+    assert (tmp_path / "out/class-00/a.gif").read_bytes() == (tmp_path / "in/a.gif").read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["without the picture", "damaged"])
+def test_a_zip_that_has_changed_behind_a_store_is_named(tmp_path, damage):
+    source = tmp_path / "pics.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        archive.writestr("a.png", "pixels")
+    if damage == "damaged":
+        source.write_bytes(source.read_bytes().replace(b"pixels", b"pixelz"))
+    else:
+        with zipfile.ZipFile(source, "w") as archive:
+            archive.writestr("b.png", "pixels")
+    with pytest.raises(DataError, match=r"pics\.zip.*a\.png"):
+        copy_by_class(image_set(1, ["a.png"], str(source)), np.zeros(1, np.int64), ClassNames(1), tmp_path)

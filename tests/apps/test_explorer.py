@@ -105,6 +105,17 @@ def test_pages_are_in_the_order_asked_for(client, gallery):
     assert (pixels(first["source"]) == gallery.images.images[int(first["name"]), ..., 0]).all()
 
 
+def test_merged_classes_have_one_middle(client, gallery):
+    first, second = sorted(np.argsort(-gallery.answers.counts)[:2].tolist())
+    client.post("/api/merges", json={"codes": [first, second]})
+    _, typical = all_pages(client, first, "typical")
+    shown = np.array([int(image["name"]) for image in typical])
+    features = gallery.answers.features
+    assert (np.diff(features[shown] @ features[shown].mean(axis=0)) <= 1e-5).all()
+    _, uncertain = all_pages(client, second, "uncertain")
+    assert (np.diff([x["likely"][0]["probability"] for x in uncertain]) >= 0).all()
+
+
 # --- making -------------------------------------------------------------------------------------------------
 
 
@@ -343,6 +354,11 @@ def test_the_token_becomes_a_cookie_that_scripts_and_other_sites_cannot_use(gues
         assert part in opened.headers["set-cookie"]
     assert client.get("/api/run").status_code == 200
     assert client.get("/api/run", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_a_cookie_of_another_program_does_not_hide_the_token(guest):
+    headers = {"Cookie": f'theirs={{"a":1, "b":2}}; elastic-infogan={TOKEN}'}
+    assert guest().get("/api/run", headers=headers).status_code == 200
 
 
 def test_every_answer_forbids_what_is_not_needed(client, guest):

@@ -84,6 +84,24 @@ def test_a_graph_of_other_weights_is_refused(exported):
         compare("classify.onnx", Classify(model), content)
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_graph_that_answers_nan_is_refused(exported, which):
+    """Whichever output it is in: Python's max passes over NaN behind a number."""
+    model = Run.open(exported / "run").load_model()
+    content = to_onnx(Classify(model), {})
+    graph = Classify(model)
+    answer = graph.forward
+
+    def broken(images):
+        outputs = list(answer(images))
+        outputs[which] = outputs[which] * torch.nan
+        return tuple(outputs)
+
+    graph.forward = broken
+    with pytest.raises(ElasticInfoGANError, match="differs from PyTorch by nan"):
+        compare("classify.onnx", graph, content)
+
+
 def test_a_run_of_the_default_recipe_takes_any_number_of_images(trained):
     graph = Classify(Run.open(trained).load_model())
     assert compare("classify.onnx", graph, to_onnx(graph, {})) < 1e-4

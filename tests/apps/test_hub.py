@@ -15,6 +15,7 @@ from elastic_infogan.apps import extras
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
 from elastic_infogan.errors import ElasticInfoGANError
+from elastic_infogan.training.run import Run
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +71,14 @@ def test_no_place_of_this_machine_and_no_checkpoint_is_given_away(pushed):
         if path.name != "README.md":  # which names the folder that was asked for
             assert b"/home/someone" not in path.read_bytes(), path
     assert "/home/someone" not in (pushed / "README.md").read_text()
+
+
+def test_a_folder_called_like_a_known_set_stays_a_folder(digits_run, tmp_path):
+    config = (digits_run / "config.toml").read_text()
+    (digits_run / "config.toml").write_text(config.replace('"digits"', '"/home/someone/mnist"', 1))
+    assert run(["push", str(digits_run), str(tmp_path / "given")]) == 0
+    assert Run.open(tmp_path / "given").config.source == "./mnist"
+    assert "train ./mnist " in (tmp_path / "given" / "README.md").read_text()
 
 
 def test_what_was_fetched_before_needs_no_network(pushed, tmp_path):

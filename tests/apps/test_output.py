@@ -9,6 +9,7 @@ import pytest
 
 from elastic_infogan.apps.output import write_json, written_whole
 from elastic_infogan.errors import ElasticInfoGANError
+from elastic_infogan.files import is_leftover
 
 
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path):
@@ -39,3 +40,19 @@ def test_json_reads_back_and_refuses_nan(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"x": float("nan")})
     assert json.loads((tmp_path / "a.json").read_text()) == {"é": [1.5, None]}
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "x" * 251 + ".csv"])
+def test_the_longest_names_that_there_are_can_be_written(tmp_path, name):
+    with written_whole(tmp_path / name) as file:
+        assert all(is_leftover(path) for path in tmp_path.iterdir())
+        file.write(b"whole")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"whole")]
+
+
+def test_the_advice_names_no_flag_that_may_be_another(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ElasticInfoGANError) as caught, written_whole(tmp_path / "file/a.csv"):
+        pass
+    assert "choose another place" in str(caught.value)
+    assert "--" not in str(caught.value)

@@ -1,6 +1,7 @@
 """`train --devices 2`: its processes end together, with one line and a run that any number goes on with."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,8 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc"),
 ]
 TRAIN = ["train", "digits", "--interval", "0.05", "--device", "cpu", "--networks.features", "16"]
+NAMESPACE, PORT = "elastic-infogan-test-", "29511"
+"""Names of network namespaces begin so; in a namespace of its own any port is free."""
 
 
 def start(out):
@@ -55,12 +58,15 @@ def ended(pids):
 @pytest.fixture
 def machines():
     """Two network namespaces with a cable between them, by name and address."""
-    names, addresses = ("elastic0", "elastic1"), ("10.77.0.1", "10.77.0.2")
     if shutil.which("ip") is None:
         pytest.skip("this machine has no ip command")
-    if subprocess.run(["ip", "netns", "add", names[0]], capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not let this user make network namespaces")
+    names, addresses = [f"{NAMESPACE}{os.getpid()}-{i}" for i in (0, 1)], ("10.77.0.1", "10.77.0.2")
+    remove_left_over()
     try:
+        made = subprocess.run(["ip", "netns", "add", names[0]], capture_output=True, text=True, check=False)
+        if re.search("not permitted|denied", made.stderr):
+            pytest.skip("this machine does not let this user make network namespaces")
+        assert made.returncode == 0, made.stderr
         ip("netns", "add", names[1])
         ip("-n", names[0], "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", names[1])
         for name, address in zip(names, addresses, strict=True):
@@ -70,7 +76,15 @@ def machines():
         yield list(zip(names, addresses, strict=True))
     finally:
         for name in names:
-            subprocess.run(["ip", "netns", "del", name], check=False)
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def remove_left_over():
+    """Namespaces of tests that were killed: the process in their name is no more, or is this one."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False).stdout
+    for name, pid in re.findall(rf"^({NAMESPACE}(\d+)-[01])\b", listed, re.M):
+        if int(pid) == os.getpid() or not Path(f"/proc/{pid}").exists():
+            ip("netns", "del", name)
 
 
 def ip(*arguments):
@@ -79,7 +93,7 @@ def ip(*arguments):
 
 def test_two_machines_train_one_run(machines, tmp_path):
     """Each runs the plain command; they have no network in common but the cable, and one run folder."""
-    first = {"MASTER_ADDR": machines[0][1], "MASTER_PORT": "29511", "GLOO_SOCKET_IFNAME": "cable"}
+    first = {"MASTER_ADDR": machines[0][1], "MASTER_PORT": PORT, "GLOO_SOCKET_IFNAME": "cable"}
     train = [sys.executable, "-m", "elastic_infogan", *TRAIN, "--steps", "20", "--nodes", "2"]
     started = [
         subprocess.Popen(
@@ -95,8 +109,8 @@ def test_two_machines_train_one_run(machines, tmp_path):
     finally:
         for process in started:
             process.terminate()
-    assert step(tmp_path / "elastic0") == 20
-    assert not (tmp_path / "elastic1").exists()
+    assert step(tmp_path / machines[0][0]) == 20
+    assert not (tmp_path / machines[1][0]).exists()
 
 
 def test_two_processes_end_together_and_leave_a_run_that_goes_on(tmp_path):

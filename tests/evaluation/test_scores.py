@@ -111,3 +111,16 @@ def test_a_class_of_one_real_image_does_not_count_in_the_mean_over_classes(train
     scores = evaluate_generated(copies(digits, range(10)), 10, trained.reference, 40, but_one)
     assert scores["per_class_reference_cnn1"]["0"] == dict.fromkeys(FIDELITY)
     assert scores["class_precision_reference_cnn1"] > 0.8
+
+
+def test_a_class_that_no_measured_image_is_of_is_not_lost(trained, digits):
+    """An imbalanced draw may take no image of a class, which a model then cannot have learned."""
+    sampler, seven = copies(digits, range(7)), np.flatnonzero(digits.labels < 7)
+    whole = evaluate_generated(sampler, 7, trained.reference, 40, digits)
+    drawn = evaluate_generated(sampler, 7, trained.reference, 40, digits, among=digits.labels[seven])
+    assert whole["classes_lost"] == ["7", "8", "9"]
+    assert drawn["classes_lost"] == []
+    mean = np.mean([drawn["per_class_reference_cnn1"][str(c)]["coverage"] for c in range(7)])
+    assert drawn["class_coverage_reference_cnn1"] == pytest.approx(mean)
+    for key in ("generated_nmi", "ent", "per_class_reference_cnn1", "fid_reference_cnn1"):
+        assert drawn[key] == whole[key]

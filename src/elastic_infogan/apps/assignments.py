@@ -24,6 +24,7 @@ from elastic_infogan.apps.output import empty_folder, written_whole
 from elastic_infogan.apps.parquet import write_parquet
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
+from elastic_infogan.data.sources import holds_pictures, load
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config, overlay
 from elastic_infogan.training.hardware import choose_device
@@ -88,8 +89,13 @@ class Job:
         rate = len(codes) / (perf_counter() - started)
         terminal.say(f"{len(codes):,} images in {out} ({rate:,.0f} images/s)")
         if copy_to is not None:
-            copy_by_class(self.images, codes, self.names, copy_to)
+            copy_by_class(self._to_copy(), codes, self.names, copy_to)
             terminal.say(f"{len(codes):,} pictures copied to {copy_to}")
+
+    def _to_copy(self) -> ImageSet:
+        """The images as their source has them: the network's are of its own size and mode."""
+        source = self.request.source
+        return self.images if holds_pictures(source) else load(source)  # pictures are copied as files
 
 
 def assign(request: Request, device: str, devices: int = 1, nodes: int = 1) -> None:

@@ -78,7 +78,7 @@ def benchmark(options: Options) -> int:
             raise
         finally:
             lines = _gather(folder, trials)
-    return _conclude(folder, lines)
+    return _conclude(folder, trials, lines)
 
 
 def _planned(options: Options) -> list[Trial]:
@@ -94,18 +94,20 @@ def _planned(options: Options) -> list[Trial]:
     return trials
 
 
-Key = tuple[int | None, str | None]
-"""size and labels: what decides how a source is read"""
+Key = tuple[int | None, int | None, str | None]
+"""size, channels and labels: what decides how a source is read"""
 
 
 def _key(config: Config) -> Key:
-    return config.size, config.labels
+    return config.size, config.channels, config.labels
 
 
 def _sources(trials: Sequence[Trial]) -> dict[Key, ImageSet]:
     """The source as the trials read it, in most benchmarks once."""
     configs = {_key(trial.config): trial.config for trial in trials}
-    return {key: read(c.source, size=c.size, labels=c.labels) for key, c in configs.items()}
+    return {
+        key: read(c.source, size=c.size, channels=c.channels, labels=c.labels) for key, c in configs.items()
+    }
 
 
 def _resolved(trial: Trial, sources: dict[Key, ImageSet]) -> Trial:
@@ -169,15 +171,17 @@ def _gather(folder: BenchmarkFolder, trials: Sequence[Trial]) -> list[dict[str, 
     return lines
 
 
-def _conclude(folder: BenchmarkFolder, lines: Sequence[dict[str, Any]]) -> int:
+def _conclude(folder: BenchmarkFolder, trials: Sequence[Trial], lines: Sequence[dict[str, Any]]) -> int:
+    """Print what was found; the exit status, by the trials of this plan alone: no other is tried again."""
     for row in _transposed(tables.main_rows(lines)):
         terminal.say(row)
     for path in sorted(folder.path.glob("*.*")):
         if path.suffix in (".jsonl", ".md", ".csv", ".png"):
             terminal.say(str(path))
-    failed = sum("failed" in line for line in lines)
+    outcomes = [folder.trial(trial.name).outcome() or {} for trial in trials]
+    failed = sum("failed" in outcome for outcome in outcomes)
     if failed:
-        terminal.note(f"{failed} of {len(lines)} trials failed; the same command tries them again.")
+        terminal.note(f"{failed} of {len(trials)} trials failed; the same command tries them again.")
     return 1 if failed else 0
 
 

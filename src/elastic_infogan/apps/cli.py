@@ -227,8 +227,9 @@ def evaluate(
 ) -> None:
     """Score a run and print its classes: learned prior, share assigned, true share, recall.
 
-    Generated images are judged by a classifier that is trained on all labelled images and kept. The first
-    time that takes minutes, more for larger images; what is found on real ones is said and written before.
+    Generated images are judged by a classifier that is trained on nine tenths of all labelled images
+    and kept. The first time that takes minutes, more for larger images; what is found on real ones is said
+    and written before.
 
     Parameters
     ----------
@@ -400,8 +401,6 @@ def run(arguments: Sequence[str]) -> int:
         status = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return 0  # the reader of the output has had enough
     except Exception as error:
         line = _line_about(error)
         if line is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -18,6 +20,9 @@ from elastic_infogan.errors import DataError
 from elastic_infogan.files import expanded
 
 __all__ = ["copy_by_class", "safe_path"]
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
+"""what reading a damaged zip raises"""
 
 
 def copy_by_class(images: ImageSet, codes: NDArray[np.int64], names: ClassNames, folder: Path) -> None:
@@ -75,12 +80,31 @@ def _contents(images: ImageSet) -> Iterator[Callable[[int], tuple[str, bytes]]]:
         width = len(str(len(images) - 1))
         yield lambda i: (f"{i:0{width}d}.png", png(np.asarray(images.images[i])))
     elif source.is_file() and zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            yield lambda i: (images.name(i), archive.read(images.name(i)))
+        with _opened(source) as archive:
+            yield lambda i: (images.name(i), _member(archive, images.name(i)))
     elif (source / images.name(0)).exists():
         yield lambda i: (images.name(i), _bytes(source / images.name(i)))
     else:  # a packed store has names, but its originals are elsewhere
         yield lambda i: (f"{images.name(i)}.png", png(np.asarray(images.images[i])))
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except _DAMAGED as error:
+        raise DataError(f"{path} cannot be read any more: {error}") from error
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A file in a zip, which may be another than the one that was packed."""
+    try:
+        return archive.read(name)
+    except KeyError as error:
+        raise DataError(
+            f"{archive.filename} has changed: it holds no {name} any more; pack it anew"
+        ) from error
+    except _DAMAGED as error:
+        raise DataError(f"{archive.filename}: {name} cannot be read any more: {error}") from error
 
 
 def _bytes(path: Path) -> bytes:

@@ -19,6 +19,7 @@ from elastic_infogan.apps.pictures import png
 from elastic_infogan.apps.steering import Wish, directions, steered
 from elastic_infogan.data.pictures import UnusableError, decode, read_header
 from elastic_infogan.errors import ConfigError, DataError
+from elastic_infogan.evaluation.answers import Answers
 from elastic_infogan.training.telemetry import grid
 
 __all__ = ["MOST_MEGAPIXELS", "PAGE", "Explored", "Page", "Shown"]
@@ -57,14 +58,12 @@ class _Sorted:
 
     Arguments:
         classes: names and merges.
-        codes: lead of the class of each image, `(N,)`.
-        certainty: probability of that class, `(N,)`.
+        answers: Q's, with merged classes as one under their lead.
         typical: images of a class by its lead, most typical first, filled as they are asked for.
     """
 
     classes: ClassNames
-    codes: NDArray[np.int64]
-    certainty: NDArray[np.floating[Any]]
+    answers: Answers
     typical: dict[int, NDArray[np.int64]]
 
 
@@ -89,8 +88,9 @@ class Explored:
 
     def _sort(self, classes: ClassNames) -> _Sorted:
         """The class of every image."""
-        merged = classes.merge_probabilities(self.gallery.answers.probabilities)
-        return _Sorted(classes, merged.argmax(axis=1), merged.max(axis=1), {})
+        answers = self.gallery.answers
+        merged = classes.merge_probabilities(answers.probabilities)
+        return _Sorted(classes, replace(answers, probabilities=merged), {})
 
     def rename(self, change: Callable[[ClassNames], ClassNames]) -> dict[str, Any]:
         """Change names or merges as they stand on disk, there first; what `summary` says then.
@@ -139,9 +139,7 @@ class Explored:
         """The images of a class and those merged with it, most typical first."""
         lead = now.classes.lead(code)
         if lead not in now.typical:
-            members = np.flatnonzero(now.codes == lead)
-            order = np.argsort(-self.gallery.answers.typicality[members], kind="stable")
-            now.typical[lead] = members[order]
+            now.typical[lead] = now.answers.typical(lead, len(now.answers))
         return now.typical[lead]
 
     def page(self, code: int, page: int, *, uncertain: bool) -> Page:
@@ -154,27 +152,18 @@ class Explored:
         now = self._sorted
         members = self._members(now, code)
         if uncertain:
-            members = members[np.argsort(now.certainty[members], kind="stable")]
+            certainty = now.answers.probabilities[members, now.classes.lead(code)]
+            members = members[np.argsort(certainty, kind="stable")]
         pages = max(1, -(-len(members) // PAGE))
         if not 0 <= page < pages:
             raise ConfigError(f"there is no page {page + 1}; this class has {pages}")
         shown = members[page * PAGE : (page + 1) * PAGE]
         pixels, said = self.gallery.at(shown), self.gallery.answers.probabilities[shown]
         images = [
-            Shown(_printable(self.gallery.images.name(int(index))), png(image), self._likely(probabilities))
-            for index, image, probabilities in zip(shown, pixels, said, strict=True)
+            Shown(_printable(self.gallery.images.name(int(index))), png(image), _likely(now.classes, answer))
+            for index, image, answer in zip(shown, pixels, said, strict=True)
         ]
         return Page(images, pages, len(members))
-
-    def _likely(self, probabilities: NDArray[np.float32], most: int = 5) -> list[dict[str, Any]]:
-        """The most probable classes of one image, likeliest first."""
-        classes = self.classes
-        merged = classes.merge_probabilities(probabilities[None])[0]
-        leads = [group[0] for group in classes.groups()]
-        best = sorted(leads, key=lambda code: -merged[code])[:most]
-        return [
-            {"code": code, "title": classes.title(code), "probability": float(merged[code])} for code in best
-        ]
 
     def examples(self, code: int) -> bytes:
         """The most typical images of a class on one PNG; one request instead of `EXAMPLES`.
@@ -217,7 +206,7 @@ class Explored:
             except UnusableError as error:
                 raise DataError(f"this file cannot be used: {error}") from error
             probabilities, _ = self.gallery.model.posterior(torch.from_numpy(pixels[None].copy()))
-        return Shown("", png(pixels), self._likely(probabilities[0].cpu().numpy()))
+        return Shown("", png(pixels), _likely(self.classes, probabilities[0].cpu().numpy()))
 
     def table(self) -> Iterator[bytes]:
         """The assignments as CSV, with a column for the names."""
@@ -231,6 +220,14 @@ class Explored:
         """Refuse a class that the run does not have."""
         if not 0 <= code < self.classes.n_classes:
             raise ConfigError(f"this run has no class {code}; it has 0 to {self.classes.n_classes - 1}")
+
+
+def _likely(classes: ClassNames, probabilities: NDArray[np.float32], most: int = 5) -> list[dict[str, Any]]:
+    """The most probable classes of one image, likeliest first."""
+    merged = classes.merge_probabilities(probabilities[None])[0]
+    leads = [group[0] for group in classes.groups()]
+    best = sorted(leads, key=lambda code: -merged[code])[:most]
+    return [{"code": code, "title": classes.title(code), "probability": float(merged[code])} for code in best]
 
 
 def _printable(name: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -89,11 +89,9 @@ class Guard:
 
     def _has_token(self, headers: Headers, token: str) -> bool:
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            morsel = None
-        return _matches(bearer, token) or _matches("" if morsel is None else morsel.value, token)
+        # The standard library's SimpleCookie drops all that follows a cookie of another program it dislikes.
+        cookie = cookie_parser(headers.get("cookie", "")).get(self.cookie, "")
+        return _matches(bearer, token) or _matches(cookie, token)
 
     def _cookie(self) -> str:
         return f"{self.cookie}={self.token}; HttpOnly; SameSite=Strict; Path=/"

@@ -165,7 +165,8 @@ def compare(name: str, graph: Classify | Generate, content: bytes) -> float:
             ours: Sequence[Tensor] = graph(*inputs.values())
         theirs = session.run(None, {name: value.numpy() for name, value in inputs.items()})
         pairs = zip(ours, theirs, strict=True)
-        worst = max(worst, *(float(abs(a.numpy() - np.asarray(b)).max()) for a, b in pairs))
+        differences = [abs(a.numpy() - np.asarray(b)).max() for a, b in pairs]
+        worst = float(np.max([worst, *differences]))  # NaN wins, which Python's own max may pass over
     if not worst <= TOLERANCE:
         raise ElasticInfoGANError(
             f"{name} differs from PyTorch by {worst:.1e}, more than {TOLERANCE:.0e}: it was not written; "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elastic_infogan.apps.inference import pictures_of
-from elastic_infogan.apps.inputs import read_of_run
+from elastic_infogan.apps.inputs import read_for, read_of_run
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.evaluation.answers import Answers, ask
@@ -71,5 +71,5 @@ def open_gallery(path: Path, source: str | None = None, device: str = "auto") ->
     """
     run = Run.open(path)
     model = run.load_model(choose_device(device))
-    images, _ = read_of_run(run, model, source)
+    images = read_of_run(run, model).images if source is None else read_for(model, source)
     return Gallery(run, model, images, ask(model, images.images))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,14 +12,32 @@ from numpy.typing import NDArray
 from elastic_infogan.apps import terminal
 from elastic_infogan.data import imbalance
 from elastic_infogan.data.images import ImageSet
+from elastic_infogan.data.labels import from_csv
+from elastic_infogan.data.named import NAMES
 from elastic_infogan.data.sources import load
 from elastic_infogan.errors import ConfigError
+from elastic_infogan.files import expanded
 
 if TYPE_CHECKING:  # it brings torch along, which packing does not need
     from elastic_infogan.core.class_model import ClassModel
     from elastic_infogan.training.run import Run
 
-__all__ = ["drawn", "indices_of", "read", "read_for", "read_of_run"]
+__all__ = ["OfRun", "drawn", "indices_of", "read", "read_for", "read_of_run"]
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """What a run is looked at on.
+
+    Arguments:
+        images: those that are asked about.
+        everything: the whole set that they are from.
+        trained_on: indices in `everything` of the images that the run was trained on, `(M,)`.
+    """
+
+    images: ImageSet
+    everything: ImageSet
+    trained_on: NDArray[np.int64]
 
 
 def read(
@@ -40,15 +60,42 @@ def read_for(model: ClassModel, source: str, labels: str | None = None) -> Image
     return read(source, size=model.spec.size, channels=model.spec.channels, labels=labels)
 
 
-def read_of_run(
-    run: Run, model: ClassModel, source: str | None = None, labels: str | None = None
-) -> tuple[ImageSet, ImageSet]:
-    """The images of `source`, or those that a run was trained on, and the whole set that they are from."""
-    if source is not None:
+def read_of_run(run: Run, model: ClassModel, source: str | None = None, labels: str | None = None) -> OfRun:
+    """The images of `source`, or those that a run was trained on, with the whole set that they are from.
+
+    Arguments:
+        source: None: what the run was trained on, its imbalance drawn.
+        labels: CSV file to judge by; the run's own labels still say what it was trained on.
+    """
+    config = run.config
+    if source is not None and not _same_place(source, config.source):
         images = read_for(model, source, labels)
-        return images, images
-    everything = read_for(model, run.config.source, labels or run.config.labels)
-    return drawn(everything, run.config.imbalance), everything
+        return OfRun(images, images, np.zeros(0, np.int64))
+    drawn_by = config.labels if labels is None or config.imbalance is not None else labels
+    everything = read_for(model, source or config.source, drawn_by)
+    trained_on = indices_of(everything, config.imbalance)
+    if labels is not None and labels != drawn_by:
+        everything = _relabelled(everything, labels)
+    whole = source is not None or config.imbalance is None
+    return OfRun(everything if whole else everything.subset(trained_on), everything, trained_on)
+
+
+def _same_place(source: str, trained_on: str) -> bool:
+    """Whether two sources are one, however each is spelt.
+
+    >>> _same_place("pictures/", "./pictures"), _same_place("mnist", "./mnist")
+    (True, False)
+    """
+    if source in NAMES or trained_on in NAMES:
+        return source == trained_on
+    return expanded(source).resolve() == expanded(trained_on).resolve()
+
+
+def _relabelled(images: ImageSet, labels: str) -> ImageSet:
+    """The same images with the labels of a CSV file instead of any that they have."""
+    aside = [item.name for item in images.set_aside]
+    found, names = from_csv(Path(labels), images.names, len(images), aside)
+    return replace(images, labels=found, class_names=names)
 
 
 def drawn(images: ImageSet, spec: str | None) -> ImageSet:

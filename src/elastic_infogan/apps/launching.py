@@ -26,7 +26,7 @@ PATIENCE = timedelta(minutes=10)
 _INTERRUPTED = 130
 
 
-def start(devices: int, nodes: int, left: str, patience: timedelta = PATIENCE) -> None:
+def start(devices: int, nodes: int, rank: int, left: str, patience: timedelta = PATIENCE) -> None:
     """Run this command once more in each of `devices` processes here, and wait until all have ended.
 
     The processes are watched by torchrun's agent, in this process: whichever ends badly, none is left. Of
@@ -34,6 +34,7 @@ def start(devices: int, nodes: int, left: str, patience: timedelta = PATIENCE) -
     environment; processes that torchrun or SLURM has started do not come here.
 
     Arguments:
+        rank: the number of this machine.
         left: what the work leaves when it is cut short, in words.
 
     Raises:
@@ -42,7 +43,6 @@ def start(devices: int, nodes: int, left: str, patience: timedelta = PATIENCE) -
         KeyboardInterrupt: the processes were interrupted, with the run saved.
         SystemExit: one of them failed, and has said why.
     """
-    rank = int(os.environ.get("NODE_RANK", "0"))
     config = LaunchConfig(
         min_nodes=nodes, max_nodes=nodes, nproc_per_node=devices, run_id="elastic-infogan", max_restarts=0,
         rdzv_backend="static", rdzv_endpoint=_endpoint(nodes), monitor_interval=0.1,

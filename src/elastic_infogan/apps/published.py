@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard, ModelHubMixin
 from elastic_infogan import __version__
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.report_training import command, metrics_of, scores
+from elastic_infogan.data import named
 from elastic_infogan.training.config import overlay, to_toml
 from elastic_infogan.training.run import NAMES, Run
 
@@ -143,12 +144,15 @@ class Published(
 
 
 def _last_part(path: str | None) -> str | None:
-    """Of a path its last part; anything else as it is.
+    """Of a path its last part, which must not turn into the name of a known data set; else `path` as it is.
 
     >>> _last_part("/home/me/pictures/"), _last_part("mnist"), _last_part("D:\\\\sets\\\\counts.npy:3")
     ('pictures', 'mnist', 'counts.npy:3')
+    >>> _last_part("/home/me/mnist")
+    './mnist'
     """
-    return path and re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+    last = path and re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+    return f"./{last}" if last in named.NAMES and last != path else last
 
 
 def _plain(text: str) -> str:

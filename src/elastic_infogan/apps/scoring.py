@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from elastic_infogan.apps import tables, terminal
 from elastic_infogan.apps.inference import codes_of
-from elastic_infogan.apps.inputs import indices_of, read_of_run
+from elastic_infogan.apps.inputs import OfRun, read_of_run
 from elastic_infogan.apps.output import write_json
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
@@ -21,7 +20,6 @@ from elastic_infogan.evaluation.clustering import shares
 from elastic_infogan.evaluation.held_out import HeldOut, hold_out
 from elastic_infogan.evaluation.reference import ReferenceClassifier, reference_classifier
 from elastic_infogan.evaluation.scores import evaluate_assigned, evaluate_generated
-from elastic_infogan.files import expanded
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.run import Run
 
@@ -63,7 +61,8 @@ def evaluate(
         raise ConfigError("--fidelity is about generated images, which --real-only leaves out")
     run, file = Run.open(path), out or path / "metrics.json"
     model = run.load_model(choose_device(device))
-    images, everything = read_of_run(run, model, source, labels)
+    found = read_of_run(run, model, source, labels)
+    images, everything = found.images, found.everything
     if fidelity and everything.labels is None:
         raise ConfigError(f"--fidelity compares class by class, and {everything.origin} has no labels")
     scores = {"recipe": run.config.recipe, **score_real(model, images)}
@@ -72,7 +71,7 @@ def evaluate(
     terminal.say("")
     _say_scores(scores)
     if everything.labels is not None and not real_only:
-        measure = _measure(run, images, everything, source, fidelity)
+        measure = _measure(found, fidelity)
         generated = score_generated(model, measure, run.config.seed)
         whole = _together(scores, generated, measure)
         write_json(file, whole)
@@ -85,27 +84,17 @@ def evaluate(
 
 def measure_for(run: Run, model: ClassModel, fidelity: bool) -> Measure:
     """What to score a run by, on what it was trained on."""
-    return _measure(run, *read_of_run(run, model), None, fidelity)
+    return _measure(read_of_run(run, model), fidelity)
 
 
-def _measure(run: Run, images: ImageSet, everything: ImageSet, source: str | None, fidelity: bool) -> Measure:
-    """What to score a run by on `images`, drawn from `everything` that `source` holds."""
-    of_training = source is None or _same_place(source, run.config.source)
-    seen = indices_of(everything, run.config.imbalance) if fidelity and of_training else np.zeros(0, np.int64)
+def _measure(found: OfRun, fidelity: bool) -> Measure:
+    """What to score a run by on what was read of it."""
+    everything, labelled = found.everything, found.everything.labels is not None
     return Measure(
-        images=images,
-        ruler=None if everything.labels is None else ruler_of(everything),
-        held_out=hold_out(everything, seen) if fidelity and everything.labels is not None else None,
+        images=found.images,
+        ruler=ruler_of(everything) if labelled else None,
+        held_out=hold_out(everything, found.trained_on) if fidelity and labelled else None,
     )
-
-
-def _same_place(source: str, trained_on: str) -> bool:
-    """Whether two sources are one, however each is spelt.
-
-    >>> _same_place("pictures/", "./pictures"), _same_place("mnist", "fashion-mnist")
-    (True, False)
-    """
-    return source == trained_on or expanded(source).resolve() == expanded(trained_on).resolve()
 
 
 def ruler_of(images: ImageSet) -> ReferenceClassifier:
@@ -164,8 +153,9 @@ def score_generated(model: ClassModel, measure: Measure, seed: int) -> dict[str,
     noise = torch.Generator().manual_seed(seed)
     real = None if measure.held_out is None else measure.held_out.images
     return evaluate_generated(
-        lambda asked: model.sample(asked, noise), model.n_classes, measure.ruler, real=real
-    )
+        lambda asked: model.sample(asked, noise), model.n_classes, measure.ruler, real=real,
+        among=measure.images.labels,
+    )  # fmt: skip
 
 
 def _rarest(rows: list[dict[str, Any]], generated: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
@@ -43,8 +44,20 @@ LISTED = 20
 EVERY = 60.0
 """seconds between lines about what takes minutes where the output is no terminal"""
 
-out = Console(markup=False, highlight=False, soft_wrap=True)
-notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+
+class _Console(Console):
+    """A console whose work goes on when its reader has had enough, as behind `| head`."""
+
+    def on_broken_pipe(self) -> None:
+        """Send the rest nowhere. Rich itself ends the process here, and what it was at is lost."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())  # what is still in the stream's buffer goes there at the end
+        os.close(nowhere)
+
+
+out = _Console(markup=False, highlight=False, soft_wrap=True)
+notes = _Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:

@@ -232,7 +232,8 @@ def _write_index(partial: Partial, listing: Listing) -> None:
     if len(kept) < len(names):
         names = Names.of(listing.names[int(i)] for i in kept)
     partial.compact()
-    write_index(partial.folder, partial.plan.key, str(listing.origin), names, aside)
+    origin = str(listing.origin.resolve())  # found again from whichever folder the store is opened
+    write_index(partial.folder, partial.plan.key, origin, names, aside)
 
 
 def _nothing_usable(listing: Listing, reasons: dict[int, str]) -> DataError:

@@ -78,6 +78,7 @@ def evaluate_generated(
     reference: ReferenceClassifier,
     per_code: int = 1000,
     real: ImageSet | None = None,
+    among: NDArray[np.int64] | None = None,
 ) -> dict[str, Any]:
     """Images made with every code equally often, as the reference classifier sees them.
 
@@ -87,8 +88,10 @@ def evaluate_generated(
         reference: a classifier of the labelled data.
         per_code: images made with each code.
         real: labelled images to compare features with; None leaves these numbers out.
+        among: classes that the measured images are of; a drawn set may have no image of others, which then
+            count neither as lost nor in means over the classes. None: all that the reference knows.
 
-    Returns: `generated_nmi`, `ent`, `classes_generated`, `classes_lost` (the names of the others),
+    Returns: `generated_nmi`, `ent`, `classes_generated`, `classes_lost` (the others `among` them, by name),
         `count_matrix` (code × class), `reference` and `reference_held_out_accuracy`. With real images also
         `fid_R`, `kid_R`, `precision_R`, `recall_R`, `density_R` and `coverage_R`, R being the extractor's
         name, `per_class_R` {class: the same}, and `class_precision_R` and `class_coverage_R`, their means
@@ -98,23 +101,30 @@ def evaluate_generated(
     images = torch.cat([sample(batch).cpu() for batch in codes.split(SAMPLE_AT_ONCE)])
     counts = generation.count_matrix(codes.numpy(), reference.predict(images), n_codes, reference.n_classes)
     shown = generation.classes_shown(counts)
+    names = reference.class_names
+    there: Sequence[int] = range(reference.n_classes) if among is None else np.unique(among).tolist()
     scores: dict[str, Any] = {
         "generated_nmi": generation.generated_nmi(counts),
         "ent": generation.ent(counts),
         "classes_generated": int(shown.sum()),
-        "classes_lost": [name for name, there in zip(reference.class_names, shown, strict=True) if not there],
+        "classes_lost": [names[c] for c in there if not shown[c]],
         "count_matrix": counts.tolist(),
         "reference": reference.name,
         "reference_held_out_accuracy": _defined(reference.held_out_accuracy),
     }
     if real is not None:
         asked = clustering.match_counts(counts)[codes.numpy()]
-        scores |= _fidelity(reference, images, asked, real, per_code)
+        scores |= _fidelity(reference, images, asked, real, per_code, there)
     return scores
 
 
 def _fidelity(
-    reference: ReferenceClassifier, images: Tensor, asked: NDArray[np.int64], real: ImageSet, per_class: int
+    reference: ReferenceClassifier,
+    images: Tensor,
+    asked: NDArray[np.int64],
+    real: ImageSet,
+    per_class: int,
+    among: Sequence[int],
 ) -> dict[str, Any]:
     """Features of generated images against those of real ones, over all classes and in each.
 
@@ -125,6 +135,7 @@ def _fidelity(
     Arguments:
         asked: class that each generated image was meant to show, or `UNMATCHED`, `(N,)`.
         per_class: most real images to take of a class.
+        among: classes that count in means over the classes.
     """
     if real.labels is None:
         raise DataError(f"{real.origin} has no labels, and fidelity per class needs them")
@@ -136,7 +147,7 @@ def _fidelity(
         name: _compare(real_features[shown == c], fake_features[asked == c])
         for c, name in enumerate(reference.class_names)
     }
-    comparable = [name for c, name in enumerate(reference.class_names) if (shown == c).sum() > 1]
+    comparable = [reference.class_names[c] for c in among if (shown == c).sum() > 1]
     overall = _compare(real_features, fake_features) | {
         f"class_{key}": _mean_over_classes([per_class_scores[name] for name in comparable], key)
         for key in ("precision", "coverage")

@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from elastic_infogan.apps.benchmark import _sources
 from elastic_infogan.apps.benchmarking import pool
+from elastic_infogan.apps.benchmarking.plan import Budget, plan
+from elastic_infogan.apps.benchmarking.systems import systems
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
 from elastic_infogan.evaluation.reference import reference_classifier
+from elastic_infogan.training.config import Config
 
 SMALL = {"classes": "3", "batch": "16", "schedule.encode-batch": "16", "networks.features": "16"} | {
     f"networks.{network}-{part}": str(units)
@@ -120,6 +124,18 @@ def test_a_trial_that_fails_is_recorded_and_the_others_go_on(toys, tmp_path, cap
     assert found["wild"]["failed"] in (out / "table.md").read_text()
 
 
+def test_a_failure_of_an_earlier_plan_is_none_of_this_one(toys, tmp_path, capsys):
+    out = tmp_path / "bench"
+    earlier = out / "trials" / "wild_random-0_0"
+    earlier.mkdir(parents=True)
+    failed = {"name": "wild", "imbalance": "random:0", "seed": 0, "failed": "the loss became NaN"}
+    (earlier / "failure.json").write_text(json.dumps(failed))
+    arguments = benchmark(toys, out, "--recipes", "infogan", "--steps", "2", "--jobs", "1")
+    assert run(arguments) == 0
+    assert "tries them again" not in capsys.readouterr().err
+    assert "the loss became NaN" in (out / "table.md").read_text()
+
+
 def test_what_cannot_be_benchmarked_is_one_line(toys, tmp_path, fails):
     out = tmp_path / "bench"
     assert "random:x" in fails(*benchmark(toys, out, imbalances="random:x"))
@@ -139,6 +155,13 @@ def test_a_folder_with_another_budget_is_left_alone(toys, tmp_path, fails):
     line = fails(*benchmark(toys, out, "--steps", "5"))
     assert "budget" in line
     assert "another --out" in line
+
+
+def test_a_source_is_read_in_the_channels_of_each_system(toys):
+    """The reference classifier of either is then there before the trials want it."""
+    found = systems("", "grey:channels=1;colour:channels=3", ["classes=3"])
+    trials = plan(Config(source=toys), found, [None], [0], Budget(steps=5))
+    assert sorted(images.channels for images in _sources(trials).values()) == [1, 3]
 
 
 @pytest.mark.parametrize(

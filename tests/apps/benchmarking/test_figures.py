@@ -88,6 +88,21 @@ def test_the_table_says_what_the_lines_say(tmp_path):
     assert (gone["one", "b"]["imbalances_lost"], gone["one", "b"]["trials_lost"]) == ("2", "3")
 
 
+def test_trials_without_labels_have_lost_and_kept_nothing():
+    unlabelled = {key: value for key, value in LINES[4].items() if key not in ("classes_lost", "recall")}
+    text = tables.markdown([unlabelled], "elastic-infogan benchmark toys")
+    assert "| other | 1 | – |" in text
+    assert "0 of 1" not in text
+
+
+def test_a_budget_of_many_images_is_written_out():
+    budget = {"images": 1_000_000, "minutes": None, "steps": None}
+    assert "1,000,000 images a trial" in tables.markdown([{**LINES[0], "budget": budget}], "")
+    assert "0.5 minutes a trial" in tables.markdown(
+        [{**LINES[0], "budget": {"images": None, "minutes": 0.5, "steps": None}}], ""
+    )
+
+
 def test_a_benchmark_without_a_result_has_a_table_that_says_so():
     text = tables.markdown([LINES[-1]], "elastic-infogan benchmark")
     assert "No trial has a result yet" in text
@@ -99,6 +114,20 @@ def test_the_plot_of_growth_goes_through_the_means():
     drawn = {plot.get_label(): plot.get_xydata().tolist() for plot in figure.axes[0].lines}
     mean = drawn["one (4 trials)"]
     assert mean == [[0, 0], pytest.approx([0.5, 0.35]), pytest.approx([1, 0.7])]
+
+
+def test_the_legend_says_of_how_many_trials_the_mean_is():
+    short = line("one", "random:2", 0, 0.6, 0.02)
+    figure = plots.growth({"one": [*LINES[:4], {**short, "curve": short["curve"][:1]}]})
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["one (4 of 5 trials)"]
+
+
+def test_spare_codes_are_not_drawn_as_classes():
+    found = line("one", None, 0, 0.9, 0.01)
+    found["classes"].append({"class": None, "code": 2, "prior": 0.9, "true_share": 0.0})
+    (panel,) = plots.priors({"one": [found]}).axes
+    assert panel.collections[0].get_offsets().tolist() == [[0.25, 0.5], [0.75, 0.5]]
+    assert panel.get_xlim()[1] < 0.9
 
 
 def test_the_plot_of_priors_has_a_panel_a_system_with_the_uniform_line():

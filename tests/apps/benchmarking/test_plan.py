@@ -69,6 +69,7 @@ def test_variants_from_a_file_are_those_of_the_same_text(tmp_path):
         ("elastic", None, ["minutes=3"], "--minutes"),
         ("elastic", None, ["recipe=paper"], "--recipes"),
         ("elastic", None, ["contrast.weight"], "SETTING=VALUE"),
+        ("elastic", None, ["views={rotate=5}"], r"--set views=\{rotate=5\}: one setting at a time"),
         ("elastic", "missing.toml", [], r"missing\.toml cannot be read"),
     ],
 )

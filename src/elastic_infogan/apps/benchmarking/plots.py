@@ -55,7 +55,8 @@ def growth(systems: Mapping[str, Sequence[Line]]) -> Figure | None:
             axes.plot(minutes, nmi, alpha=0.35, linewidth=0.8, **look)
         alike = [curve for curve in curves if len(curve[0]) == max(len(c[0]) for c in curves)]
         minutes, nmi = np.mean(alike, axis=0)
-        label = f"{name} ({len(lines)} trial{'s' * (len(lines) > 1)})"
+        meant = "" if len(alike) == len(curves) else f"{len(alike)} of "  # others have fewer points so far
+        label = f"{name} ({meant}{len(lines)} trial{'s' * (len(lines) > 1)})"
         axes.plot(minutes, nmi, marker="o", markersize=3.5, linewidth=2, label=label, **look)
     axes.set(xlabel="training time (minutes)", ylabel="generated NMI", ylim=(-0.02, 1.02), xlim=(0, None))
     axes.set_title("Growth of generated NMI: mean over trials, thin lines single trials", fontsize=10)
@@ -84,9 +85,7 @@ def priors(systems: Mapping[str, Sequence[Line]]) -> Figure | None:
     n_rows = math.ceil(len(shown) / columns)
     figure = Figure(figsize=(3.1 * columns + 0.6, 3.1 * n_rows + 0.6), layout="constrained")
     panels = figure.subplots(n_rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    most = max(
-        max(row["prior"], row["true_share"]) for own in shown.values() for x in own for row in x["classes"]
-    )
+    most = max(max(row["prior"], row["true_share"]) for own in shown.values() for row in _classes_of(own))
     for panel in panels[len(shown) :]:
         panel.set_visible(False)
     for i, (name, lines) in enumerate(shown.items()):
@@ -102,8 +101,13 @@ def priors(systems: Mapping[str, Sequence[Line]]) -> Figure | None:
     return figure
 
 
+def _classes_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
+    """The rows of classes; those of spare codes, which stand for no class, have no true share."""
+    return [row for line in lines for row in line["classes"] if row["class"] is not None]
+
+
 def _priors_of(axes: Axes, name: str, lines: Sequence[Line], limit: float) -> None:
-    classes = [row for line in lines for row in line["classes"]]
+    classes = _classes_of(lines)
     there, absent = ([row for row in classes if (row["code"] is None) == no] for no in (False, True))
     uniform = 1 / len(lines[0]["shares"]["prior"])
     axes.plot([0, limit], [0, limit], color="0.35", linewidth=1, label="truth")

@@ -87,7 +87,7 @@ def settings(pairs: Sequence[str], origin: str) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f"{origin} {pair}: SETTING=VALUE is needed, for example contrast.weight=0")
-        found[name.strip().replace("-", "_")] = _value(value.strip())
+        found[name.strip().replace("-", "_")] = _value(value.strip(), f"{origin} {pair}")
     return _free(found, origin)
 
 
@@ -130,12 +130,15 @@ def _free(changes: dict[str, Any], origin: str) -> dict[str, Any]:
     return changes
 
 
-def _value(text: str) -> Any:
+def _value(text: str, origin: str) -> Any:
     """A number or truth value where the text is one in TOML, else the text."""
     try:
-        return from_toml(f"x = {text}", "")["x"]
+        found = from_toml(f"x = {text}", "")
     except ConfigError:
         return text
+    if "x" not in found:
+        raise ConfigError(f"{origin}: one setting at a time is needed, for example views.rotate=5")
+    return found["x"]
 
 
 def _checked_name(name: str) -> str:

@@ -94,8 +94,9 @@ def _lost_table(lines: Sequence[Line]) -> list[list[str]]:
     for system, own in systems.items():
         counts = lost(own)
         cells = [_count(counts.get(name)) for name in names]
-        kept = sum(not line.get("classes_lost", True) for line in own)
-        rows.append([system, str(len({line["imbalance"] for line in own})), *cells, f"{kept} of {len(own)}"])
+        scored = [line["classes_lost"] for line in own if "classes_lost" in line]
+        kept = f"{sum(not gone for gone in scored)} of {len(scored)}" if scored else "–"
+        rows.append([system, str(len({line["imbalance"] for line in own})), *cells, kept])
     return rows
 
 
@@ -134,7 +135,7 @@ def _circumstances(lines: Sequence[Line]) -> str:
 
 def _budget(line: Line) -> str:
     unit = next((unit for unit in ("images", "minutes", "steps") if line["budget"][unit] is not None), None)
-    return "the usual time" if unit is None else f"{line['budget'][unit]:,g} {unit}"
+    return "the usual time" if unit is None else f"{line['budget'][unit]:,.12g} {unit}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
