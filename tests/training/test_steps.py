@@ -169,14 +169,20 @@ def test_what_a_run_saves_is_the_average_of_g(ready):
     assert torch.equal(next(replace(state, config=last).inference_model().generator.parameters()), weight)
 
 
-def test_labels_stay_while_q_is_refined_and_are_told_anew_after_it(small, digits, tmp_path, stop_at):
+def test_labels_stay_while_q_is_refined_and_are_told_anew_after_it(small, digits, tmp_path):
     config = small(steps=100)
-    labels = {}
-    for stop in (21, 34, 36):  # refine is from step 20 to step 35
-        state, run = setup(config, digits), Run.create(tmp_path / str(stop), config)
-        with pytest.raises(Interrupted):
-            loop.fit(state, run, lambda _: None, stop_at(stop))
-        labels[stop] = state.labels
-    assert state.stage == "play"
-    assert torch.equal(labels[21], labels[34])
-    assert not torch.equal(labels[34], labels[36])
+    state, run = setup(config, digits), Run.create(tmp_path / "run", config)
+    seen = []
+
+    class UntilTheGame:
+        @property
+        def asked(self):
+            seen.append((state.stage, state.labels))
+            return state.stage == "play"
+
+    with pytest.raises(Interrupted):
+        loop.fit(state, run, lambda _: None, UntilTheGame())
+    refined = [labels for stage, labels in seen if stage == "refine"]
+    assert len(refined) == 15
+    assert all(torch.equal(labels, refined[0]) for labels in refined)
+    assert not torch.equal(seen[-1][1], refined[0])
