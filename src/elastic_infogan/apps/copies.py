@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import lzma
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,13 +14,11 @@ from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import written_whole
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.data.images import ImageSet
+from elastic_infogan.data.listing import DAMAGED
 from elastic_infogan.errors import DataError
 from elastic_infogan.files import expanded
 
 __all__ = ["copy_by_class", "safe_path"]
-
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
-"""what reading a damaged zip raises"""
 
 
 def copy_by_class(images: ImageSet, codes: NDArray[np.int64], names: ClassNames, folder: Path) -> None:
@@ -91,7 +87,7 @@ def _contents(images: ImageSet) -> Iterator[Callable[[int], tuple[str, bytes]]]:
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise DataError(f"{path} cannot be read any more: {error}") from error
 
 
@@ -103,7 +99,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
         raise DataError(
             f"{archive.filename} has changed: it holds no {name} any more; pack it anew"
         ) from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise DataError(f"{archive.filename}: {name} cannot be read any more: {error}") from error
 
 

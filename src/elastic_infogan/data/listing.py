@@ -21,7 +21,7 @@ from elastic_infogan.data.pictures import UnusableError
 from elastic_infogan.data.store import is_store
 from elastic_infogan.errors import DataError
 
-__all__ = ["Listing", "list_folder", "list_zip"]
+__all__ = ["DAMAGED", "Listing", "list_folder", "list_zip"]
 
 _SIDE_FILES = frozenset(
     {
@@ -186,7 +186,7 @@ def _zip_candidates(archive: zipfile.ZipFile, aside: Aside) -> Iterator[zipfile.
             yield entry
 
 
-_DAMAGED = (
+DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError,
     RuntimeError, ValueError,
 )  # fmt: skip
@@ -201,7 +201,7 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
         raise UnusableError("encrypted")
     try:
         return io.BytesIO(archive.read(entry))
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UnusableError(f"damaged in the archive: {error}") from error
 
 
