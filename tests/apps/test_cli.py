@@ -149,8 +149,23 @@ def test_a_dry_run_says_what_was_chosen_why_and_with_which_flag_to_change_it(cap
 def test_a_preset_brings_its_own_ranges_and_a_flag_wins_over_it(capsys):
     arguments = ("--recipe", "paper", "--views.preset", "faces", "--views.rotate", "3")
     text = resolved(capsys, *arguments)
-    for line in ('preset = "faces"', "rotate = 3.0", "zoom = 0.15", "mirror = true"):
+    for line in (
+        'preset = "faces"',
+        "rotate = 3.0",
+        "# zoom = 0.15  # by the preset",
+        "# mirror = true  # by the preset",
+    ):
         assert f"\n{line}\n" in text
+
+
+def test_the_preset_may_be_changed_in_the_file_of_a_dry_run(capsys, tmp_path):
+    file = tmp_path / "settings.toml"
+    text = resolved(capsys, "--views.rotate", "3")
+    file.write_text(text.replace('preset = "digits"', 'preset = "natural"'))
+    changed = resolved(capsys, "--config", file)
+    assert 'preset = "natural"\nrotate = 3.0\n' in changed
+    assert "# crop = 0.7  # by the preset\n" in changed
+    assert resolved(capsys, "--config", file, "--views.preset", "digits").count("rotate = 15.0") == 1
 
 
 def test_a_flag_wins_over_the_file_and_the_file_over_the_recipe(capsys, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -232,6 +233,16 @@ def test_the_range_of_arrays_can_be_given_where_it_was_fitted_to_a_source():
     np.testing.assert_allclose(model.predict_proba(images), told, atol=1e-6)
     brighter = model.predict_proba(images * 255 / 16)  # by another range these are other images
     assert np.abs(brighter - told).max() > 1e-4
+
+
+def test_values_that_would_all_be_dark_are_warned_of():
+    model = ElasticInfoGAN(recipe="infogan", steps=2, random_state=0).fit("digits")
+    images = load_digits().images
+    with pytest.warns(UserWarning, match=r"X reaches 1, but black and white are 0 and 255 .*pixel_range"):
+        model.predict(images / 16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(images * 255 / 16)
 
 
 def test_a_range_without_extent_is_refused():

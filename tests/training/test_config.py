@@ -9,7 +9,7 @@ import pytest
 
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training import config as module
-from elastic_infogan.training.config import Config, flatten, from_toml, overlay, to_toml
+from elastic_infogan.training.config import Config, Views, flatten, from_toml, overlay, to_toml
 from elastic_infogan.training.recipes import RECIPES, named
 
 
@@ -30,6 +30,12 @@ def test_an_unknown_key_is_named_with_the_nearest_right_one():
 def test_a_value_of_the_wrong_type_is_refused_by_name(name, value):
     with pytest.raises(ConfigError, match=name):
         overlay(Config(), {name: value}, "here")
+
+
+def test_another_preset_brings_its_own_ranges_but_for_those_given_beside_it():
+    views = overlay(named("paper"), {"views.preset": "objects", "views.shear": 2.0}, "here").views
+    assert views == Views(preset="objects", shear=2.0)
+    assert overlay(named("paper"), {"views.shear": 2.0}, "here").views.rotate == named("paper").views.rotate
 
 
 def test_whole_numbers_serve_as_fractions():

@@ -23,7 +23,7 @@ from elastic_infogan.apps.inference import codes_of, pictures_of, posteriors
 from elastic_infogan.apps.inputs import read
 from elastic_infogan.apps.output import empty_folder, written_whole
 from elastic_infogan.apps.parameters import as_value_errors, config_from, parameters_from
-from elastic_infogan.apps.pixels import as_pixels, range_of, square_shape
+from elastic_infogan.apps.pixels import as_pixels, range_of, square_shape, warn_of_other_range
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.arrays import as_images, fit_images
 from elastic_infogan.evaluation.answers import stream
@@ -54,11 +54,11 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         n_classes: K, how many kinds to look for; `"auto"`, or a range like `"5-30"`, where it is to be found
             out.
         recipe: named settings, see the README.
-        minutes, steps: the budget, one or the other; neither gives half a minute to ten minutes, by the
-            number of images, and more beyond 32 pixels. Only with `steps` does a `random_state` repeat
-            itself.
+        minutes, steps: the budget, one or the other; neither gives a minute for 4,000 images of 28 pixels,
+            within bounds, and more for larger ones. Only with `steps` does a `random_state` repeat itself.
         size: side in pixels that images are brought to; None keeps arrays as they are.
-        pixel_range: `(black, white)`; None is (0, 255) for uint8 and what was seen in `fit` for others.
+        pixel_range: `(black, white)` of arrays; None is (0, 255) for uint8, after `fit` on a source and in a
+            run of the command line, and for other arrays what was seen in `fit`.
         settings: any other setting by its dotted name, for example `{"views.mirror": True}`.
         device: `auto`, `cpu`, `cuda` or `mps`.
         random_state: seed, generator or None, as everywhere in scikit-learn.
@@ -243,6 +243,8 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
             return images
         values = self._validated(X, fitting)
         black_white = self._asked_range() or (range_of(values) if fitting else self.pixel_range_)
+        if not fitting:
+            warn_of_other_range(values, *black_white)
         pixels = as_images(as_pixels(values, *black_white), "X")
         if fitting:
             self._remember(pixels, black_white)

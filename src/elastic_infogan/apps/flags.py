@@ -60,16 +60,12 @@ def _resolved(given: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     else:
         name = given.get("--recipe", file.get("recipe", Config().recipe))
         base, origin = named(name), f"recipe {name}"
-    if "--views.preset" in given or "views.preset" in file:
-        base = replace(base, views=Views())  # another preset brings its own ranges
     if file:
         origin = given["--config"]
-        base = overlay(base, _without_ranges(file) if "--views.preset" in given else file, origin)
+        base = overlay(base, file, origin)
+    if "--views.preset" in given:
+        base = replace(base, views=Views())  # another preset brings its own ranges
     return origin, flatten(base)
-
-
-def _without_ranges(file: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in file.items() if not key.startswith("views.")}
 
 
 def _refuse_contradictions(given: Mapping[str, str]) -> None:

@@ -56,9 +56,11 @@ def parameters_from(config: Config) -> dict[str, Any]:
 
     That includes what was chosen from the images, so that fitting once more, on others, chooses alike.
     """
-    flat, base = flatten(config), flatten(named(config.recipe))
+    recipe = named(config.recipe)
+    preset = {} if config.views.preset == recipe.views.preset else {"views.preset": config.views.preset}
+    flat, base = flatten(config), flatten(overlay(recipe, preset, "views"))
     parameters = {name: flat.pop(key) for key, name in _PARAMETERS.items()}
-    others = {key: value for key, value in flat.items() if key not in _DATA and value != base[key]}
+    others = preset | {key: value for key, value in flat.items() if key not in _DATA and value != base[key]}
     return {**parameters, "settings": others or None}
 
 

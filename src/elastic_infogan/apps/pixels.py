@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from math import isqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_pixels", "range_of", "square_shape"]
+__all__ = ["as_pixels", "range_of", "square_shape", "warn_of_other_range"]
 
 _ROWS = 4096
 """images that are converted at once, so that no second copy of a large float array is made"""
@@ -40,6 +41,16 @@ def range_of(values: NDArray[Any]) -> tuple[float, float]:
     if values.dtype == np.uint8:
         return 0.0, 255.0
     return float(values.min()), float(values.max())
+
+
+def warn_of_other_range(values: NDArray[Any], black: float, white: float) -> None:
+    """Warn of fractions that, between `black` and `white`, would all be next to black."""
+    if np.issubdtype(values.dtype, np.floating) and black < values.max() < black + (white - black) / 8:
+        warnings.warn(
+            f"X reaches {values.max():g}, but black and white are {black:g} and {white:g} here, so that all of "
+            "it is dark: give pixel_range where the values of X mean something else",
+            stacklevel=4,
+        )
 
 
 def as_pixels(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from rich.table import Table
 
@@ -10,14 +11,25 @@ from elastic_infogan.apps import terminal
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.kinds import recognise
 from elastic_infogan.data.sources import holds_pictures, known_classes
-from elastic_infogan.training.config import Config, flatten
+from elastic_infogan.training.config import Config, flatten, to_toml
+from elastic_infogan.training.presets import unfilled
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.sought import sought
 
-__all__ = ["show"]
+__all__ = ["settings_file", "show"]
 
 Row = tuple[str, str, str, str]
 """what is settled, to which value, why, and the flag for another"""
+
+
+def settings_file(settled: Config) -> str:
+    """Every setting as a file to change and to give back as `--config FILE`.
+
+    Ranges that the views' preset brings are comments, so that another preset in its place brings its own.
+    """
+    said = set(to_toml(replace(settled, views=unfilled(settled.views))).splitlines())
+    lines = to_toml(settled).splitlines()
+    return "\n".join(line if line in said else f"# {line}  # by the preset" for line in lines)
 
 
 def show(asked: Config, settled: Config, images: ImageSet) -> None:

@@ -24,7 +24,7 @@ from elastic_infogan.evaluation.answers import ask
 from elastic_infogan.files import why_not_written
 from elastic_infogan.training import loop
 from elastic_infogan.training.choices import choose
-from elastic_infogan.training.config import Config, to_toml
+from elastic_infogan.training.config import Config
 from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.meeting import same_for_all, together
 from elastic_infogan.training.processes import Processes
@@ -54,7 +54,7 @@ def train(
     asked = _settled(config)
     if dry_run:
         config, images = _prepared(asked)
-        terminal.say(to_toml(config).rstrip())
+        terminal.say(plan.settings_file(config))
         plan.show(asked, config, images)  # last, so that it is what a person sees
         return
     in_all(asked, lambda processes: _train(

@@ -121,13 +121,13 @@ def contrast(
 
 
 def self_labelling(labels: Tensor, logits: Tensor) -> Tensor:
-    """Cross-entropy of Q on views against the classes that it gave the untouched images itself.
+    """Cross-entropy of Q on views against the classes of the untouched images: those found, later its own.
 
     Caron et al., DeepCluster (ECCV 2018), and SCAN's self-labelling (Van Gansbeke et al., ECCV 2020); the
     labels stay fixed within a stage, since labels that follow Q at once let rare classes drift away.
 
     Arguments:
-        labels: Q's class of each image, int64 `(N,)`.
+        labels: class of each image, int64 `(N,)`.
         logits: of a view of each, `(N, K)`.
     """
     return F.cross_entropy(logits.float(), labels)

@@ -129,7 +129,7 @@ class Optimiser:
     encode_learning_rate: float = 2e-3
     """step for Q's encoder while it learns alone"""
     refine_learning_rate: float = 1e-3
-    """step for Q while it learns from its own labels"""
+    """step for Q while it learns from the classes that were found"""
     q_learning_rate: float = 1e-4
     """step for Q during the game: its head and, where it has one, its encoder"""
     beta1: float = 0.5
@@ -298,6 +298,8 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
 def overlay(config: Config, changes: Mapping[str, Any], origin: str) -> Config:
     """`config` with the fields of `changes` (dotted names) replaced.
 
+    Another preset of views brings its own ranges: those of `config` go, those in `changes` stay.
+
     Raises:
         ConfigError: for an unknown name, with the nearest right one, or a value of the wrong type;
             `origin` says where it came from.
@@ -308,6 +310,8 @@ def overlay(config: Config, changes: Mapping[str, Any], origin: str) -> Config:
             near = difflib.get_close_matches(name, known, 1, 0.4)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             raise ConfigError(f"{origin}: there is no setting '{name}'{hint}")
+    if "views.preset" in changes:
+        config = replace(config, views=Views())
     changed: Config = _replace_nested(config, changes, origin)
     return changed
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from elastic_infogan.training.config import Views
 
-__all__ = ["HANDWRITING", "PRESETS", "STROKES", "filled", "ranges"]
+__all__ = ["HANDWRITING", "PRESETS", "STROKES", "filled", "ranges", "unfilled"]
 
 DIGITS = Views(
     preset="digits",
@@ -87,6 +87,13 @@ def filled(views: Views) -> Views:
     preset = PRESETS[views.preset]
     missing = [f.name for f in fields(views) if getattr(views, f.name) is None]
     return replace(views, **{name: getattr(preset, name) for name in missing})
+
+
+def unfilled(views: Views) -> Views:
+    """Settled `views` without the ranges that their preset brings anyway."""
+    preset = PRESETS[views.preset]
+    own = {name: value for name, value in ranges(views).items() if getattr(preset, name) != value}
+    return Views(preset=views.preset, **own)
 
 
 def ranges(views: Views) -> dict[str, Any]:

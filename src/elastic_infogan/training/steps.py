@@ -21,7 +21,7 @@ __all__ = ["Batch", "encode", "play", "refine", "settle"]
 
 @dataclass(frozen=True)
 class Batch:
-    """Real images uint8 `(n, C, H, W)` and Q's own labels for them `(n,)`, where the stage has any."""
+    """Real images uint8 `(n, C, H, W)` and the classes held for them `(n,)`, where the stage has any."""
 
     images: Tensor
     labels: Tensor | None
