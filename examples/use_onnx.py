@@ -16,7 +16,13 @@ from PIL import Image, ImageOps
 def read(path, facts):
     """A picture as the graph wants it: square, in the size and mode of the training images."""
     with Image.open(path) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("RGB" if facts["channels"] == 3 else "L")
+        upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith("I;16"):  # 16 bits of grey
+        upright = Image.fromarray((np.asarray(upright) / 257).round().astype(np.uint8))
+    if upright.has_transparency_data:  # shows white, as in training
+        clear = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+    upright = upright.convert("RGB" if facts["channels"] == 3 else "L")
     square = ImageOps.fit(upright, (facts["size"], facts["size"]), Image.Resampling.LANCZOS)
     return np.asarray(square).reshape(facts["size"], facts["size"], facts["channels"])
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import lzma
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -11,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "DAMAGED",
     "as_json",
     "cache_folder",
     "expanded",
@@ -21,6 +26,12 @@ __all__ = [
     "why_not_written",
     "write_json",
 ]
+
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError,
+    RuntimeError, ValueError,
+)  # fmt: skip
+"""what reading a damaged or unusual zip, or an entry of it, raises"""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LONGEST = 255

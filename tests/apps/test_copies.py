@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 
 import numpy as np
@@ -57,6 +58,18 @@ def test_copies_of_a_zip_stay_inside_and_never_overwrite_each_other(tmp_path):
         f"{folder}/a-3.png": "bytes 2",
         f"{folder}/b/c.png": "bytes 3",
     }
+
+
+def test_of_two_pictures_of_one_name_in_a_zip_the_one_that_is_classified_is_copied(tmp_path):
+    source = tmp_path / "pics.zip"
+    with zipfile.ZipFile(source, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile's own about the name
+        for i, level in enumerate((10, 200)):
+            Image.new("L", (8, 8), level).save(tmp_path / f"{i}.png")
+            archive.write(tmp_path / f"{i}.png", "./a.png")
+    images = load(source)
+    copy_by_class(images, np.zeros(1, np.int64), ClassNames(1), tmp_path / "out")
+    assert Image.open(tmp_path / "out/class-00/a.png").getpixel((0, 0)) == images.images[0, 0, 0, 0] == 10
 
 
 @pytest.mark.parametrize("count", [3, 12])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from PIL import Image
 
 from elastic_infogan.apps.cli import run
 from elastic_infogan.apps.export import Classify, compare, to_onnx
+from elastic_infogan.data.pictures import decode
 from elastic_infogan.data.sources import load
 from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.training.run import Run
@@ -48,6 +50,24 @@ def test_the_graphs_answer_as_the_run_does(exported):
     with torch.no_grad():
         ours = model.generate(*map(torch.from_numpy, inputs)).permute(0, 2, 3, 1)
     np.testing.assert_allclose(made, ours.numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["transparent", "palette", "16 bits"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_example_reads_pictures_as_training_does(tmp_path, kind, channels):
+    levels = np.random.default_rng(0).integers(0, 256, (12, 12, 4), np.uint8)
+    picture = {
+        "transparent": lambda: Image.fromarray(levels),
+        "palette": lambda: Image.fromarray(levels[..., 0]).convert("P"),
+        "16 bits": lambda: Image.fromarray(levels[..., 0].astype(np.uint16) * 250),
+    }[kind]()
+    picture.save(tmp_path / "x.png", **({"transparency": 3} if kind == "palette" else {}))
+    spec = importlib.util.spec_from_file_location("use_onnx", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    read = example.read(tmp_path / "x.png", {"size": 12, "channels": channels})
+    with (tmp_path / "x.png").open("rb") as file:
+        np.testing.assert_allclose(read.astype(int), decode(file, 12, channels).astype(int), atol=1)
 
 
 def test_graphs_and_json_say_what_they_are(exported):

@@ -45,9 +45,13 @@ def test_long_tails_have_their_ratio(there, ratio, seed):
     wanted = np.sort(counts(f"longtail:{ratio}:{seed}", there))[::-1]
     assert wanted[0] == largest_class(there)
     if len(there) > 1:
-        assert abs(wanted[-1] - wanted[0] / ratio) <= 0.5
-        steps = wanted[0] * ratio ** (-np.arange(len(there)) / (len(there) - 1))
+        steps = np.maximum(1, wanted[0] * ratio ** (-np.arange(len(there)) / (len(there) - 1)))
         assert (np.abs(wanted - steps) <= 0.5 + 1e-6).all()
+
+
+@pytest.mark.parametrize("spec", ["random:0", "longtail:100:0"])
+def test_no_class_is_left_without_an_image(spec):
+    assert counts(spec, [3, 40, 900, 900]).min() == 1
 
 
 @given(st.integers(1, 10**7))

@@ -105,6 +105,15 @@ def test_nothing_is_decoded_twice(many, decoded):
     assert len(decoded) == MANY
 
 
+def test_what_was_chosen_is_found_again_when_it_is_asked_for(many, decoded):
+    chosen = load(many)
+    again = load(many, size=chosen.size[0], channels=chosen.channels)
+    np.testing.assert_array_equal(again.images, chosen.images)
+    assert len(decoded) == MANY
+    check(load(many, size=16, channels=1))
+    assert len(decoded) == 2 * MANY
+
+
 def test_a_source_that_has_changed_is_packed_anew(many, decoded, tmp_path):
     load(many, size=16, store=tmp_path / "store")
     Image.new("L", (16, 16), 99).save(many / "zzz.png")

@@ -147,6 +147,65 @@ def test_links_that_lead_back_up_do_not_hang(classes):
     assert [item.name for item in images.set_aside] == ["dark/lost.png", "dark/pipe.png"]
 
 
+def test_links_lead_out_of_the_source_and_nowhere_else(tmp_path, classes):
+    shutil.move(classes, tmp_path / "set")
+    (tmp_path / "private.png").write_bytes((tmp_path / "set/dark/0.png").read_bytes())
+    (tmp_path / "more").mkdir()
+    shutil.copy(tmp_path / "private.png", tmp_path / "more")
+    for place, target in {
+        "up": "..",
+        "dark/l": "../bright",
+        "bright/l": "../dark",
+        "more": "../more",
+    }.items():
+        (tmp_path / "set" / place).symlink_to(target)
+    assert load(tmp_path / "set").names[:] == [
+        "bright/0.png", "bright/1.png", "dark/0.png", "dark/1.png", "dark/2.png", "more/private.png",
+    ]  # fmt: skip
+
+
+def test_what_this_program_wrote_into_the_source_is_no_part_of_it(classes):
+    before = load(classes)
+    for folder, files in {
+        "runs/one": ("config.toml", "stats.jsonl", "samples/step-1.png"),
+        "given": ("config.toml", "model.json", "samples.png"),
+        "compared": ("benchmark.json", "trials/elastic/samples/step-1.png"),
+    }.items():
+        for name in files:
+            (classes / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(classes / "dark/0.png", classes / folder / name)
+    after = load(classes)
+    assert after.names[:] == before.names[:]
+    assert after.set_aside == ()
+    assert after.class_names == ("bright", "dark")
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_folders_may_be_called_like_side_files(classes, tmp_path, form):
+    for name in ("license", "scan.pdf"):
+        shutil.copytree(classes / "dark", classes / name)
+    source = classes if form == "folder" else zipped(classes, tmp_path / "set.zip")
+    assert load(source).class_names == ("bright", "dark", "license", "scan.pdf")
+
+
+def test_names_in_a_zip_may_begin_with_the_folder_it_was_made_in(classes, tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for file in classes.rglob("*.png"):
+            archive.write(file, f"./{file.relative_to(classes)}".replace("dark/", "dark//"))
+        archive.writestr("../out.png", b"")
+    images = load(tmp_path / "set.zip")
+    assert images.names[:] == load(classes).names[:]
+    assert [item.name for item in images.set_aside] == ["../out.png"]
+
+
+def test_folders_named_by_numbers_are_in_the_order_of_the_numbers(classes):
+    for i in (2, 10):
+        shutil.copytree(classes / "dark", classes / str(i))
+    assert load(classes).class_names == ("10", "2", "bright", "dark")  # not all are numbers
+    shutil.rmtree(classes / "dark"), shutil.rmtree(classes / "bright")
+    assert load(classes).class_names == ("2", "10")
+
+
 def test_names_that_are_not_utf8(tmp_path):
     name = os.fsdecode(b"caf\xe9\n.png")
     Image.new("L", (8, 8)).save(tmp_path / name)
@@ -297,7 +356,10 @@ def test_numpy_files_that_are_cut_or_something_else(tmp_path):
     (tmp_path / "c.npz").write_bytes(b"PK\3\4")
     (tmp_path / "d.npz").write_text("text")
     np.savez(tmp_path / "e.npz", x_train=noise((4, 8, 8)))
-    for name in "a.npy", "b.npy", "c.npz", "d.npz":
+    np.savez_compressed(tmp_path / "f.npz", images=noise((4, 8, 8)))
+    content = (tmp_path / "f.npz").read_bytes()
+    (tmp_path / "f.npz").write_bytes(content[:60] + bytes([content[60] ^ 255]) + content[61:])
+    for name in "a.npy", "b.npy", "c.npz", "d.npz", "f.npz":
         with pytest.raises(DataError, match=r"not a whole numpy file|never loaded"):
             load(tmp_path / name)
     with pytest.raises(DataError, match="holds x_train; an array named images is needed"):
@@ -402,10 +464,21 @@ def test_a_row_for_what_was_set_aside_is_passed_over(classes, tmp_path):
     assert load(classes, labels=path).labels.tolist() == [0] * 4
 
 
+def test_a_row_for_a_number_that_was_set_aside_is_no_index(tmp_path):
+    (tmp_path / "set").mkdir()
+    for i in range(1, 4):
+        Image.new("L", (8, 8), i).save(tmp_path / "set" / str(i), "png")
+    (tmp_path / "set" / "2").write_bytes(b"")
+    (tmp_path / "labels.csv").write_text("image,label\n1,a\n2,b\n3,c\n")
+    images = load(tmp_path / "set", labels=tmp_path / "labels.csv")
+    assert [images.class_names[k] for k in images.labels] == ["a", "c"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("image,label\n0,a\n1,b\n", "no row for image 2"),
+        (f"image,label\n{9999 * '9'},a\n", "line 2: the source has no image '999"),
         ("image,label\n0,a\n1,b\n7,a\n", r"line 4: the source has no image '7'"),
         ("image,label\n0,a\n1,b\n0,a\n", r"line 4: '0' already has a label"),
         ("image,label\n0,a\n1,\n2,a\n", "line 3: a row needs both"),

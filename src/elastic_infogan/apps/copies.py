@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -14,9 +14,9 @@ from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import written_whole
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.data.images import ImageSet
-from elastic_infogan.data.listing import DAMAGED
+from elastic_infogan.data.listing import inside
 from elastic_infogan.errors import DataError
-from elastic_infogan.files import expanded
+from elastic_infogan.files import DAMAGED, expanded
 
 __all__ = ["copy_by_class", "safe_path"]
 
@@ -77,7 +77,8 @@ def _contents(images: ImageSet) -> Iterator[Callable[[int], tuple[str, bytes]]]:
         yield lambda i: (f"{i:0{width}d}.png", png(np.asarray(images.images[i])))
     elif source.is_file() and zipfile.is_zipfile(source):
         with _opened(source) as archive:
-            yield lambda i: (images.name(i), _member(archive, images.name(i)))
+            entries = _entries(archive)
+            yield lambda i: (images.name(i), _member(archive, entries, images.name(i)))
     elif (source / images.name(0)).exists():
         yield lambda i: (images.name(i), _bytes(source / images.name(i)))
     else:  # a packed store has names, but its originals are elsewhere
@@ -91,10 +92,19 @@ def _opened(path: Path) -> zipfile.ZipFile:
         raise DataError(f"{path} cannot be read any more: {error}") from error
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The first entry of each name, as the one that is classified; `zipfile` itself finds the last."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    for entry in archive.infolist():
+        found.setdefault(entry.filename, entry)
+        found.setdefault(inside(entry.filename), entry)
+    return found
+
+
+def _member(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo], name: str) -> bytes:
     """A file in a zip, which may be another than the one that was packed."""
     try:
-        return archive.read(name)
+        return archive.read(entries[name])
     except KeyError as error:
         raise DataError(
             f"{archive.filename} has changed: it holds no {name} any more; pack it anew"

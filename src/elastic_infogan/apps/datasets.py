@@ -12,6 +12,7 @@ from elastic_infogan.apps.inputs import drawn, read
 from elastic_infogan.apps.output import written_whole
 from elastic_infogan.data import inspection
 from elastic_infogan.data.images import ImageSet
+from elastic_infogan.data.labels import sortable
 from elastic_infogan.data.sources import holds_pictures, load
 from elastic_infogan.errors import ConfigError, DataError
 
@@ -67,7 +68,7 @@ def imbalance(source: str, spec: str, labels: str | None, out: Path | None) -> N
     images = drawn(read(source, labels=labels), spec)
     _print_counts(images)
     if out is not None and images.labels is not None:
-        names = np.array(images.class_names)[images.labels]
+        names = sortable(images.class_names)[images.labels]
         with written_whole(out) as file:
             np.savez_compressed(file, images=images.images, labels=names)
         terminal.say(f"{len(images):,} images in {out}")

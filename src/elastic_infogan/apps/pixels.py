@@ -47,8 +47,8 @@ def warn_of_other_range(values: NDArray[Any], black: float, white: float) -> Non
     """Warn of fractions that, between `black` and `white`, would all be next to black."""
     if np.issubdtype(values.dtype, np.floating) and black < values.max() < black + (white - black) / 8:
         warnings.warn(
-            f"X reaches {values.max():g}, but black and white are {black:g} and {white:g} here, so that all of "
-            "it is dark: give pixel_range where the values of X mean something else",
+            f"X reaches {values.max():g}, but black and white are {black:g} and {white:g} here, so that all "
+            "of it is dark: give pixel_range where the values of X mean something else",
             stacklevel=4,
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from elastic_infogan.data.partial import reserve
 from elastic_infogan.data.pictures import on_white, to_grey
 from elastic_infogan.data.resampling import fit_batch
 from elastic_infogan.errors import DataError
-from elastic_infogan.files import cache_folder
+from elastic_infogan.files import DAMAGED, cache_folder
 
-__all__ = ["as_images", "fit_images", "read_npy", "read_npz"]
+__all__ = ["as_images", "fit_images", "read_npy", "read_npz", "taken"]
 
 _CHUNK = 256
 _IN_MEMORY = 2**28
@@ -44,7 +43,7 @@ def read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
                 held = ", ".join(arrays.files) or "nothing"
                 raise DataError(f"{path} holds {held}; an array named images is needed")
             return arrays["images"], arrays["labels"] if "labels" in arrays.files else None
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    except (*DAMAGED, AttributeError, TypeError) as error:
         raise _unreadable(path, error) from error
 
 
@@ -150,6 +149,14 @@ def fit_images(images: NDArray[np.uint8], size: int | None, channels: int | None
     return fitted
 
 
+def taken(images: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Images `(N, H, W, C)` at `indices` (M,), which never lie in memory where they are many."""
+    found = _room((len(indices), *images.shape[1:]))
+    for start in range(0, len(indices), _CHUNK):
+        found[start : start + _CHUNK] = images[indices[start : start + _CHUNK]]
+    return found
+
+
 def _room(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """An array to fill: in memory, or where it is large in a file without a name, gone when nobody has it."""
     length = math.prod(shape)
@@ -163,8 +170,8 @@ def _room(shape: tuple[int, ...]) -> NDArray[np.uint8]:
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
         raise DataError(
-            f"no room for {shape[0]:,} scaled images, {length / 1e9:.1f} GB, in {folder} "
-            f"({(error.strerror or str(error)).lower()}): free some, or store them in the size that is needed"
+            f"no room for {shape[0]:,} images, {length / 1e9:.1f} GB, in {folder} "
+            f"({(error.strerror or str(error)).lower()}): free some, or pack what is needed as it is needed"
         ) from error
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from elastic_infogan.data.images import ImageSet
+from elastic_infogan.data.partial import LOCK, PIXELS
 from elastic_infogan.errors import DataError
 from elastic_infogan.files import cache_folder
 
@@ -54,9 +55,9 @@ def in_use(store: Path, images: ImageSet) -> ImageSet:
     with contextlib.suppress(OSError):  # a store that cannot be marked can still be read
         os.utime(store)
         if sys.platform != "win32":
-            descriptor = os.open(store, os.O_RDONLY)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            descriptor = os.open(store / PIXELS, os.O_RDONLY)
             weakref.finalize(images.images, os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
     return images
 
 
@@ -94,7 +95,8 @@ def _alone(store: Path) -> Iterator[None]:
     if sys.platform == "win32":  # refuses by itself to remove files that are mapped
         yield
         return
-    descriptor = os.open(store, os.O_RDONLY)
+    held = LOCK if (store / LOCK).exists() else PIXELS  # the first while it is being packed
+    descriptor = os.open(store / held, os.O_RDWR)  # a network file system asks for write access
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -47,11 +47,14 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 
 def find_idx(folder: Path) -> list[Path]:
-    """The IDX files in a folder: training files first, then the others by name; plain before gzipped."""
+    """The IDX files in a folder: training files first, then the others by name; plain before gzipped.
+
+    Others use the suffix `.idx` too: files that have no more than that in their name are looked into.
+    """
     files = {
         path.name.removesuffix(".gz"): path
         for path in sorted(folder.iterdir(), reverse=True)
-        if is_idx(path) and path.is_file()
+        if is_idx(path) and path.is_file() and (path.suffix.lower() != ".idx" or _begins_as_idx(path))
     }
     return sorted(files.values(), key=lambda path: (not path.name.startswith("train"), path.name))
 
@@ -74,6 +77,15 @@ def read_pairs(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8] 
     if not labels:
         return pixels, None
     return pixels, np.concatenate([_labels_of(path, arrays, labels) for path in images])
+
+
+def _begins_as_idx(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError:
+        return False
+    return start[:2] == b"\0\0" and start[2:3] in bytes([_UINT8, *_OTHER_TYPES])
 
 
 def _bytes(path: Path) -> bytes:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from elastic_infogan.data.arrays import taken
+from elastic_infogan.data.names import Names
+
 __all__ = ["ImageSet", "SetAside"]
 
 
@@ -61,7 +64,7 @@ class ImageSet:
         """The images at `indices` (M,), which keep the names they had in the whole set."""
         return replace(
             self,
-            images=self.images[indices],
-            names=[self.name(int(i)) for i in indices],
+            images=taken(self.images, indices),
+            names=Names.of(self.name(int(i)) for i in indices),
             labels=None if self.labels is None else self.labels[indices],
         )

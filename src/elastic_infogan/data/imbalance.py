@@ -131,21 +131,24 @@ def largest_class(available: ArrayLike) -> int:
 def random_counts(generator: np.random.Generator, largest: int, n_classes: int) -> Counts:
     """The reference protocol's law (Ojha et al. 2020): n_k = round(largest · u_k / max u), u ~ U(0.1, 1).
 
+    No class is left without an image, however few there are.
+
     >>> random_counts(np.random.default_rng(0), 6300, 10).max()
     np.int64(6300)
     """
     u = generator.uniform(0.1, 1, n_classes)
-    return np.asarray(np.rint(largest * (u / u.max())), np.int64)
+    wanted: Counts = np.rint(largest * (u / u.max())).astype(np.int64)
+    return wanted.clip(min=1)
 
 
 def long_tail(generator: np.random.Generator, largest: int, ratio: float, n_classes: int) -> Counts:
-    """Geometric from `largest` down to `largest / ratio`, over the classes in a random order.
+    """Geometric from `largest` down to `largest / ratio`, but at least 1, over the classes in a random order.
 
     >>> sorted(long_tail(np.random.default_rng(0), 1000, 100, 3).tolist())
     [10, 100, 1000]
     """
     shares = np.geomspace(1, 1 / ratio, n_classes) if n_classes > 1 else np.ones(1)
-    return generator.permutation(np.rint(largest * shares).astype(np.int64))
+    return generator.permutation(np.rint(largest * shares).astype(np.int64).clip(min=1))
 
 
 def published_law_rows(seed: int, n_rows: int = 50, largest: int = 6300, n_classes: int = 10) -> Counts:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from elastic_infogan.errors import DataError
 from elastic_infogan.files import why_not_read
 
-__all__ = ["from_csv", "from_folders", "from_values"]
+__all__ = ["from_csv", "from_folders", "from_values", "sortable"]
 
 Labels = tuple[NDArray[np.int64], tuple[str, ...]]
 
@@ -52,7 +52,7 @@ def from_folders(names: Iterable[str]) -> Labels | None:
     order = np.fromiter((found.setdefault(name.split("/")[depth], len(found)) for name in names), np.int64)
     if len(found) < 2:
         return None
-    classes = sorted(found)
+    classes = [str(name) for name in np.sort(sortable(list(found)))]
     rank = np.empty(len(classes), np.int64)
     rank[[found[name] for name in classes]] = np.arange(len(classes))
     return rank[order], tuple(classes)
@@ -94,9 +94,9 @@ def from_csv(path: Path, names: Sequence[str] | None, count: int, set_aside: Ite
     passed_over = frozenset(set_aside)
     given: list[str | None] = [None] * count
     for line, image, label in _read_rows(path):
-        index = rows.get(image, _as_index(image, count))
-        if index is None and image in passed_over:
+        if image in passed_over:
             continue
+        index = rows.get(image, _as_index(image, count))
         if index is None:
             raise DataError(f"{path}, line {line}: the source has no image {image!r}")
         if given[index] is not None:
@@ -105,13 +105,13 @@ def from_csv(path: Path, names: Sequence[str] | None, count: int, set_aside: Ite
     for index, known in enumerate(given):
         if known is None:
             raise DataError(f"{path} has no row for image {names[index] if names else index!s}")
-    return from_values(_sortable(given), count, str(path))
+    return from_values(sortable(given), count, str(path))
 
 
-def _sortable(labels: Sequence[str | None]) -> NDArray[Any]:
-    """Integers where every label is written as one (so that 10 follows 9), else strings.
+def sortable(labels: Sequence[str | None]) -> NDArray[Any]:
+    """Labels as an array `(N,)` that sorts well: integers where each is written as one, else strings.
 
-    >>> _sortable(["10", "9"]).tolist(), _sortable(["10", "99999999999999999999"]).tolist()
+    >>> sortable(["10", "9"]).tolist(), sortable(["10", "99999999999999999999"]).tolist()
     ([10, 9], ['10', '99999999999999999999'])
     """
     text = [label or "" for label in labels]
@@ -126,7 +126,7 @@ def _is_number(label: str) -> bool:
 
 
 def _as_index(image: str, count: int) -> int | None:
-    if not (image.isascii() and image.isdigit()):
+    if not (image.isascii() and image.isdigit() and len(image) <= 18):
         return None
     return int(image) if int(image) < count else None
 

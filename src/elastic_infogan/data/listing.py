@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import lzma
 import os
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -20,8 +17,9 @@ from elastic_infogan.data.names import Names
 from elastic_infogan.data.pictures import UnusableError
 from elastic_infogan.data.store import is_store
 from elastic_infogan.errors import DataError
+from elastic_infogan.files import DAMAGED
 
-__all__ = ["DAMAGED", "Listing", "list_folder", "list_zip"]
+__all__ = ["Listing", "inside", "list_folder", "list_zip"]
 
 _SIDE_FILES = frozenset(
     {
@@ -95,8 +93,10 @@ class Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """Walk a folder and all below it; links to folders are followed unless they lead back up; packed
-    stores are passed over.
+    """Walk a folder and all below it.
+
+    Links to folders are followed where they lead out of the source, and not where they lead back up or to
+    what is listed anyway. Passed over is what this program wrote: packed stores, runs and benchmarks.
 
     Raises:
         DataError: the folder cannot be read.
@@ -104,14 +104,15 @@ def list_folder(folder: Path) -> Listing:
     aside: Aside = []
     digest, total = hashlib.sha256(), 0
     try:
-        top = folder.stat()
+        top = folder.resolve(strict=True)
+        above = tuple(_identity(path.stat()) for path in (top, *top.parents))
         os.scandir(folder).close()
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror}") from error
 
     def found() -> Iterator[str]:
         nonlocal total
-        for name, status in _walk(folder, "", ((top.st_dev, top.st_ino),), aside):
+        for name, status in _Walk(top, aside).below(folder, "", above):
             digest.update(
                 f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape")
             )
@@ -122,31 +123,66 @@ def list_folder(folder: Path) -> Listing:
     return Listing(folder, names, tuple(aside), total, digest.hexdigest())
 
 
-def _walk(
-    folder: Path, inside: str, above: tuple[tuple[int, int], ...], aside: Aside
-) -> Iterator[tuple[str, os.stat_result]]:
-    """Path inside the source and status of each candidate, depth first, by name."""
-    try:
-        with os.scandir(folder) as scan:
-            entries = sorted(entry.name for entry in scan if not _is_side_file(entry.name))
-    except OSError as error:
-        aside.append(SetAside(inside, f"folder cannot be read: {(error.strerror or '').lower()}"))
-        return
-    for entry in entries:
-        name, path = inside + entry, folder / entry
+@dataclass(frozen=True)
+class _Walk:
+    """Through the folders of a source that really lies at `top`; what is no candidate goes to `aside`."""
+
+    top: Path
+    aside: Aside
+
+    def below(
+        self, folder: Path, inside: str, above: tuple[tuple[int, int], ...]
+    ) -> Iterator[tuple[str, os.stat_result]]:
+        """Path inside the source and status of each candidate, depth first, by name."""
+        try:
+            with os.scandir(folder) as scan:
+                entries = sorted(entry.name for entry in scan if not _is_hidden(entry.name))
+        except OSError as error:
+            self.aside.append(SetAside(inside, f"folder cannot be read: {(error.strerror or '').lower()}"))
+            return
+        for entry in entries:
+            name, path = inside + entry, folder / entry
+            if (status := self._status(name, path)) is None:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                if _identity(status) not in above and not self._passed_over(path):
+                    yield from self.below(path, f"{name}/", (*above, _identity(status)))
+            elif not _is_side_file(entry):
+                yield name, status
+
+    def _status(self, name: str, path: Path) -> os.stat_result | None:
+        """Of a file or folder; None for anything else, which is set aside."""
         try:
             status = path.stat()
         except OSError as error:
-            aside.append(SetAside(name, f"cannot be read: {(error.strerror or '').lower()}"))
-            continue
-        if stat.S_ISREG(status.st_mode):
-            yield name, status
-        elif stat.S_ISDIR(status.st_mode):
-            if (status.st_dev, status.st_ino) not in above and not is_store(path):
-                below = (*above, (status.st_dev, status.st_ino))
-                yield from _walk(path, f"{name}/", below, aside)
+            reason = f"cannot be read: {(error.strerror or '').lower()}"
         else:
-            aside.append(SetAside(name, "not a regular file"))
+            if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+                return status
+            reason = "not a regular file"
+        if not _is_side_file(path.name):
+            self.aside.append(SetAside(name, reason))
+        return None
+
+    def _passed_over(self, folder: Path) -> bool:
+        return _is_output(folder) or (folder.is_symlink() and self._is_listed(folder.resolve()))
+
+    def _is_listed(self, folder: Path) -> bool:
+        """Whether the walk comes to a real folder by itself."""
+        return folder.is_relative_to(self.top) and not any(
+            map(_is_hidden, folder.relative_to(self.top).parts)
+        )
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _is_output(folder: Path) -> bool:
+    """Whether this program wrote a folder: a packed store, a run with its sample grids, a benchmark."""
+    if (folder / "config.toml").exists():
+        return any((folder / name).exists() for name in ("stats.jsonl", "model.json", "checkpoint"))
+    return is_store(folder) or ((folder / "benchmark.json").exists() and (folder / "trials").is_dir())
 
 
 def list_zip(path: Path) -> Listing:
@@ -161,36 +197,43 @@ def list_zip(path: Path) -> Listing:
         status = path.stat()
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         raise DataError(f"{path} is not a whole zip file: {error}") from error
-    entries = list(_zip_candidates(archive, aside))
-    entries.sort(key=lambda entry: entry.filename.split("/"))
+    found = _zip_candidates(archive, aside)
+    listed = sorted(found.items(), key=lambda item: item[0].split("/"))
     digest = hashlib.sha256(f"{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    for entry in entries:
+    for _, entry in listed:
         digest.update(f"{entry.filename}\0{entry.file_size}\0{entry.CRC}\0".encode(errors="surrogateescape"))
-    names = Names.of(entry.filename for entry in entries)
+    names = Names.of(name for name, _ in listed)
+    entries = tuple(entry for _, entry in listed)
     total = sum(entry.compress_size for entry in entries)
-    return Listing(path, names, tuple(aside), total, digest.hexdigest(), tuple(entries), archive)
+    return Listing(path, names, tuple(aside), total, digest.hexdigest(), entries, archive)
 
 
-def _zip_candidates(archive: zipfile.ZipFile, aside: Aside) -> Iterator[zipfile.ZipInfo]:
-    seen: set[str] = set()
+def _zip_candidates(archive: zipfile.ZipFile, aside: Aside) -> dict[str, zipfile.ZipInfo]:
+    """Path inside the archive and entry."""
+    found: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
-        parts = entry.filename.split("/")
-        if entry.is_dir() or any(_is_side_file(part) for part in parts if part not in ("", ".", "..")):
+        name = inside(entry.filename)
+        parts = name.split("/")
+        if entry.is_dir() or any(_is_hidden(part) for part in parts if part != ".."):
             continue
-        if not {"", ".", ".."}.isdisjoint(parts):
+        if not name or _is_side_file(parts[-1]):
+            continue
+        if ".." in parts or entry.filename.startswith("/"):
             aside.append(SetAside(entry.filename, "its path leads out of the archive"))
-        elif entry.filename in seen:
-            aside.append(SetAside(entry.filename, "its name is in the archive twice"))
+        elif name in found:
+            aside.append(SetAside(name, "its name is in the archive twice"))
         else:
-            seen.add(entry.filename)
-            yield entry
+            found[name] = entry
+    return found
 
 
-DAMAGED = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError,
-    RuntimeError, ValueError,
-)  # fmt: skip
-"""what reading a damaged or unusual entry of a zip raises"""
+def inside(name: str) -> str:
+    """The path of an entry, without the `./` that some programs put before it.
+
+    >>> inside("./cat//1.png")
+    'cat/1.png'
+    """
+    return "/".join(part for part in name.split("/") if part not in ("", "."))
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
@@ -205,16 +248,20 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
         raise UnusableError(f"damaged in the archive: {error}") from error
 
 
-def _is_side_file(name: str) -> bool:
-    """Files that go with pictures and are no mistake: hidden ones, notes, tables, thumbnails' stores.
+def _is_hidden(name: str) -> bool:
+    """Files and folders that file managers hide.
 
-    >>> [_is_side_file(name) for name in (".DS_Store", "labels.csv", "cat.png", "a1b2c3")]
+    >>> [_is_hidden(name) for name in (".git", "__MACOSX", "license")]
+    [True, True, False]
+    """
+    return name.startswith(".") or name.lower() == "__macosx"
+
+
+def _is_side_file(name: str) -> bool:
+    """Files that go with pictures and are no mistake: notes, tables, thumbnails' stores.
+
+    >>> [_is_side_file(name) for name in ("Thumbs.db", "labels.csv", "cat.png", "a1b2c3")]
     [True, True, False, False]
     """
     lower = name.lower()
-    return (
-        lower.startswith(".")
-        or lower == "__macosx"
-        or lower in _SIDE_NAMES
-        or PurePath(lower).suffix in _SIDE_FILES
-    )
+    return lower in _SIDE_NAMES or PurePath(lower).suffix in _SIDE_FILES

@@ -67,14 +67,32 @@ def load_packed(
     """
     limit = limit_bytes()
     with contextlib.closing(list_pictures(source)) as listing:
-        key = _key(listing, size, channels)
         if store is not None:
-            return _pack(listing, store, key, size, channels, None, progress)
+            return _pack(listing, store, _key(listing, size, channels), size, channels, None, progress)
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", source.stem)[:40]
-        place = packed_folder() / f"{name}-{key[:16]}"
+        if (images := _packed_before(listing, name, size, channels)) is not None:
+            return images
+        key = _key(listing, size, channels)
+        place = _place(name, key)
         images = in_use(place, _pack(listing, place, key, size, channels, None, progress))
     make_room(limit)
     return images
+
+
+def _packed_before(listing: Listing, name: str, size: int | None, channels: int | None) -> ImageSet | None:
+    """A store in the cache whose size or mode was chosen, and turned out to be those asked for now."""
+    for asked in ((None, None), (size, None), (None, channels)):
+        key = _key(listing, *asked)
+        place = _place(name, key)
+        if asked != (size, channels) and is_current(place, key):
+            images = open_store(place)
+            if size in (None, images.size[0]) and channels in (None, images.channels):
+                return in_use(place, images)
+    return None
+
+
+def _place(name: str, key: str) -> Path:
+    return packed_folder() / f"{name}-{key[:16]}"
 
 
 def pack(

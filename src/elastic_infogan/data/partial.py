@@ -21,10 +21,17 @@ from elastic_infogan.files import write_json
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["COLOURED", "GREY", "SET_ASIDE", "TODO", "Partial", "Plan", "locked", "reserve"]
+__all__ = ["COLOURED", "GREY", "LOCK", "PIXELS", "SET_ASIDE", "TODO", "Partial", "Plan", "locked", "reserve"]
 
 TODO, GREY, COLOURED, SET_ASIDE = 0, 1, 2, 3
 """states of a picture"""
+
+PIXELS = "images.npy"
+"""the file of a store with the pixels"""
+LOCK = "lock"
+"""a file that whoever fills the folder holds: among machines, file systems lock files and not folders"""
+_NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK}
+"""what a file system answers that has no locks: two packers at once would both do the work there"""
 
 _HEADER = 128
 """bytes before the pixels in a `.npy` file of up to 10^30 images"""
@@ -65,7 +72,7 @@ class Partial:
         self.plan = plan
         if not self._resumable():
             self._start()
-        self._pixels = (folder / "images.npy").open("r+b", buffering=0)
+        self._pixels = (folder / PIXELS).open("r+b", buffering=0)
         self._states = (folder / "state").open("r+b", buffering=0)
         self.state = np.fromfile(folder / "state", np.uint8)
         self.reasons = self._read_reasons()
@@ -84,9 +91,10 @@ class Partial:
 
     def _start(self) -> None:
         for path in self.folder.iterdir():
-            path.unlink()
+            if path.name != LOCK:
+                path.unlink()
         shape = (self.plan.count, self.plan.size, self.plan.size, self.plan.channels)
-        with (self.folder / "images.npy").open("wb") as file:
+        with (self.folder / PIXELS).open("wb") as file:
             file.write(_npy_header(shape))
             file.flush()
             reserve(file.fileno(), self.plan.bytes)
@@ -151,6 +159,7 @@ class Partial:
         if store.exists():
             store.rename(earlier)
         self.folder.rename(store)
+        (store / LOCK).unlink(missing_ok=True)
         shutil.rmtree(earlier, ignore_errors=True)
 
     def discard(self) -> None:
@@ -183,12 +192,19 @@ def _lock(folder: Path) -> int | None:
     """Wait for a folder; None where whoever held it has renamed or removed it meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except FileNotFoundError:
         return None
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    if folder.exists() and os.path.samestat(folder.stat(), os.fstat(descriptor)):
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            os.close(descriptor)
+            raise
         return descriptor
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat((folder / LOCK).stat(), os.fstat(descriptor)):
+            return descriptor
     os.close(descriptor)
     return None
 

@@ -12,6 +12,7 @@ import numpy as np
 from elastic_infogan.data.images import ImageSet, SetAside
 from elastic_infogan.data.labels import from_folders
 from elastic_infogan.data.names import Names
+from elastic_infogan.data.partial import PIXELS
 from elastic_infogan.errors import DataError
 from elastic_infogan.files import write_json
 
@@ -53,7 +54,7 @@ def open_store(path: Path) -> ImageSet:
 
 
 def _assemble(path: Path, index: dict[str, Any]) -> ImageSet:
-    images = np.load(path / "images.npy", mmap_mode="r", allow_pickle=False)
+    images = np.load(path / PIXELS, mmap_mode="r", allow_pickle=False)
     classes = tuple(index["class_names"])
     labels = np.load(path / "labels.npy", allow_pickle=False) if classes else None
     aside = tuple(SetAside(name, reason) for name, reason in index["set_aside"])
@@ -68,7 +69,7 @@ def write_index(
     folder: Path, key: str, origin: str, names: Names, set_aside: Iterable[tuple[str, str]]
 ) -> None:
     """Write what goes with `images.npy`: names, labels from their folders, and the index."""
-    count, size, _, channels = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False).shape
+    count, size, _, channels = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False).shape
     labels = from_folders(names)
     names.save(folder)
     if labels is not None:
