@@ -20,10 +20,24 @@ def blobs(counts, seed=0, spread=0.25, features=16):
     return torch.nn.functional.normalize(points, dim=1), labels.numpy()
 
 
+def unlike(number):
+    """Gradients or pixels that tell nothing."""
+    return torch.randn(number, 4, generator=torch.Generator().manual_seed(99))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("kinds", "each"), [(5, 5), (10, 6), (10, 8), (5, 8)])
+def test_a_few_images_of_each_kind_are_enough(kinds, each, seed):
+    features, labels = blobs(kinds * [each], seed, spread=0.05, features=64)
+    noise = unlike(len(features))
+    classes = grouped(Looks(features, noise, (noise,)), kinds, seed=0).classes
+    assert normalized_mutual_info_score(labels, classes) > 0.9
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_rare_class_survives_beside_a_common_one_of_two_clumps(seed):
     features, labels = blobs([1500, 400, 300, 40], seed, spread=0.2)
-    noise = torch.randn(len(features), 4)  # which has no say
+    noise = unlike(len(features))  # which has no say
     found = grouped(Looks(features, noise, (noise,)), 4, seed=0)
     assert not found.strokes_say
     posterior = regressed(features.double().numpy(), found.classes, 4)
@@ -41,7 +55,7 @@ def test_odd_images_whose_neighbours_outvote_them_cost_no_class(seed):
     """Nobody's neighbours, a pair joins nothing; votes give it away, and K classes are left all the same."""
     features, labels = blobs([600, 300, 60], seed, spread=0.15)
     odd = torch.nn.functional.normalize(-features.mean(0, keepdim=True), dim=1) + 0.01 * torch.eye(16)[:2]
-    noise = torch.randn(len(features) + 2, 4)
+    noise = unlike(len(features) + 2)
     found = grouped(Looks(torch.cat([features, odd]), noise, (noise,)), 3, seed=0)
     for k in range(3):
         counts = np.bincount(found.classes[:-2][labels == k], minlength=3)
@@ -93,7 +107,7 @@ def test_a_continuum_with_islands_of_copies_is_divided_by_likeness():
 
 def test_separate_kinds_are_not_divided_however_common_one_is():
     features, labels = blobs([3000, 100, 30], spread=0.15)
-    noise = torch.randn(len(features), 6)
+    noise = unlike(len(features))
     found = grouped(Looks(features, noise, (noise,)), 3, seed=0)
     assert found.kinds
     assert normalized_mutual_info_score(labels, found.classes) > 0.95

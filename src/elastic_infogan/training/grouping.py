@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -30,6 +30,9 @@ __all__ = ["Compared", "Grouped", "Looks", "compared", "confirmed", "grouped"]
 
 SMALL_CLUSTERS = 10
 """Clusters for each class before joining."""
+
+LEAST_NEIGHBOURS = 3
+"""Neighbours of an image that are looked at, at least."""
 
 SPARE = 5
 """Groups more than classes that are asked for at most; two were the most that were needed
@@ -63,27 +66,34 @@ class Looks:
         pixels: coarse copies of one kind or several, as the images are and set upright, `(N, P)` each.
         concavities: where strokes enclose their ground, entirely and on all sides but one, `(N, 5, C)`; None
             where images are no handwriting.
+        reach: how many neighbours of an image are looked at, n.
     """
 
     features: Tensor
     gradients: Tensor
     pixels: tuple[Tensor, ...]
     concavities: Tensor | None = None
+    reach: int = NEIGHBOURS
+
+    def for_classes(self, n_classes: int) -> Looks:
+        """The same with neighbours that the smaller ones of so many classes have: fewer among few images."""
+        reach = min(NEIGHBOURS, max(LEAST_NEIGHBOURS, len(self.features) // (2 * n_classes)))
+        return self if reach == self.reach else replace(self, reach=reach)
 
     @cached_property
     def by_features(self) -> Tensor:
         """Indices of the nearest of the other images to each, `(N, n)`, by features."""
-        return nearest(self.features, NEIGHBOURS)
+        return nearest(self.features, self.reach)
 
     @cached_property
     def by_gradients(self) -> Tensor:
         """The same by gradients."""
-        return nearest(self.gradients, NEIGHBOURS)
+        return nearest(self.gradients, self.reach)
 
     @cached_property
     def by_pixels(self) -> tuple[Tensor, ...]:
         """The same by each kind of pixels."""
-        return tuple(nearest(_less_what_all_share(pixels), NEIGHBOURS) for pixels in self.pixels)
+        return tuple(nearest(_less_what_all_share(pixels), self.reach) for pixels in self.pixels)
 
     @cached_property
     def by_enclosing_pixels(self) -> tuple[Tensor, ...]:
@@ -92,7 +102,7 @@ class Looks:
             return self.by_pixels
         enclosed = _apart(self.concavities[:, 0])
         return tuple(
-            nearest(torch.cat([_apart(pixels), enclosed], dim=1), NEIGHBOURS) for pixels in self.pixels
+            nearest(torch.cat([_apart(pixels), enclosed], dim=1), self.reach) for pixels in self.pixels
         )
 
     @cached_property
@@ -108,7 +118,7 @@ class Looks:
     @cached_property
     def by_both(self) -> Tensor:
         """Neighbours by these."""
-        return nearest(self.both, NEIGHBOURS)
+        return nearest(self.both, self.reach)
 
 
 def _less_what_all_share(vectors: Tensor) -> Tensor:
@@ -192,9 +202,9 @@ class Grouped:
             features: of the others, `(M, F)`.
             gradients: of the others, `(M, G)`.
         """
-        alike = [nearest(features, NEIGHBOURS, self.looks.features)]
+        alike = [nearest(features, self.looks.reach, self.looks.features)]
         if self.strokes_say:
-            alike.append(nearest(gradients, NEIGHBOURS, self.looks.gradients))
+            alike.append(nearest(gradients, self.looks.reach, self.looks.gradients))
         return told_by(self.classes, *alike)
 
 
@@ -212,6 +222,7 @@ def grouped(looks: Looks, n_classes: int, seed: int) -> Grouped:
         n_classes: K.
         seed: of the small clusters.
     """
+    looks = looks.for_classes(n_classes)
     by = compared(looks, n_classes, seed)
     found = [_from_start(by, n_classes, seed + start) for start in range(STARTS)]
     nmi = agreement([ways[-1] for ways in found])
@@ -230,10 +241,14 @@ def _or_division(
     near-duplicates: a class for each handful of these, and one for all the rest, is what joining leaves.
     Clusters are then the better answer: each is of images that look alike, though borders are arbitrary.
     Rare kinds beside a common one are told from copies by how close together they are: rare ones are sparse.
+    Where joining leaves less than half of the classes there is nothing to be told.
     """
-    if not _copies(vectors, neighbours, joined):
+    few = 2 * len(np.unique(joined)) < n_classes
+    if not few and not _copies(vectors, neighbours, joined):
         return joined
     divided = small_clusters(vectors.cpu().numpy(), n_classes, seed)
+    if few:
+        return divided
     enough = _explained(vectors, joined) > EXPLAINED * _explained(vectors, divided)
     return joined if enough else divided
 
