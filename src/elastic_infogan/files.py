@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import errno
 import json
-import lzma
-import struct
-import zipfile
-import zlib
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from itertools import count
 from pathlib import Path
+from time import time
 from typing import Any
 
 __all__ = [
-    "DAMAGED",
     "as_json",
     "cache_folder",
     "expanded",
     "is_leftover",
     "no_run",
     "replacing",
+    "sweep",
     "why_not_read",
     "why_not_written",
     "write_json",
 ]
 
-DAMAGED = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError,
-    RuntimeError, ValueError,
-)  # fmt: skip
-"""what reading a damaged or unusual zip, or an entry of it, raises"""
-
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+STALE = 3600.0
+"""seconds after which nobody writes any more to what is not whole"""
 _LONGEST = 255
 """bytes of a file's name that file systems take"""
+_numbers = count()
+"""of what this process writes beside its place, so that two who write one file never share another"""
 
 
 def cache_folder() -> Path:
@@ -75,12 +72,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _beside(name: str) -> str:
-    """What a file is called until it is whole; long names are cut, so that this one is not too long.
+    """What a file is called until it is whole, by this writer; a long name is cut, so as not to be too long.
 
-    >>> _beside("config.toml"), len(_beside(255 * "x"))
-    ('.config.toml.part', 255)
+    >>> _beside("config.toml").startswith(".config.toml."), len(_beside(255 * "x"))
+    (True, 255)
     """
-    end = ".part"
+    end = f".{os.getpid()}-{next(_numbers)}.part"
     kept = name.encode("utf-8", "surrogateescape")[: _LONGEST - 1 - len(end)].decode("utf-8", "ignore")
     return f".{kept}{end}"
 
@@ -105,10 +102,18 @@ def no_run(path: Path) -> str | None:
 def is_leftover(path: Path) -> bool:
     """Whether a file is what a killed process was writing with `replacing`.
 
-    >>> is_leftover(Path("run/.config.toml.part")), is_leftover(Path("run/config.toml"))
+    >>> is_leftover(Path("run/.config.toml.1-0.part")), is_leftover(Path("run/config.toml"))
     (True, False)
     """
     return path.name.startswith(".") and path.suffix == ".part"
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes were writing into a folder; within an hour somebody may be at work."""
+    for path in filter(is_leftover, folder.iterdir()):
+        with suppress(OSError):
+            if time() - path.stat().st_mtime > STALE:
+                path.unlink()
 
 
 def why_not_written(path: Path, error: OSError) -> str:

@@ -9,6 +9,7 @@ import re
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from elastic_infogan.apps import scoring
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.imbalance import draw
 from elastic_infogan.data.sources import load
+from elastic_infogan.training.config import Config, from_toml, overlay
+from elastic_infogan.training.presets import filled
 from elastic_infogan.training.run import Run
 
 COMMAND = [sys.executable, "-m", "elastic_infogan"]
@@ -199,10 +202,60 @@ def test_an_unknown_key_in_the_file_is_named_with_the_nearest(fails, tmp_path):
 
 def test_a_run_can_be_repeated_from_its_own_config(trained, capsys):
     assert run(["train", "--config", str(trained / "config.toml"), "--dry-run"]) == 0
-    assert capsys.readouterr().out.strip() == (trained / "config.toml").read_text().strip()
+    told = overlay(Config(), from_toml(capsys.readouterr().out, "dry run"), "dry run")
+    assert replace(told, views=filled(told.views)) == Run.open(trained).config
+
+
+def test_a_file_with_another_kind_of_budget_takes_the_place_of_the_runs_own(trained, capsys, tmp_path):
+    (tmp_path / "mine.toml").write_text("minutes = 2.0")
+    text = resolved(capsys, "--config", tmp_path / "mine.toml", "--out", trained)
+    assert "\nminutes = 2.0\n" in text
+    assert "\nsteps =" not in text
 
 
 # The verbs on a run
+
+
+def test_a_run_is_the_same_however_its_source_is_spelt(tmp_path, monkeypatch, fails):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", load("digits").images[:40])
+    brief = ["--classes", "3", "--recipe", "gumbel", "--batch", "16", "--out", "run", "--steps"]
+    assert run(["train", "x.npy", *brief, "2"]) == 0
+    assert run(["train", "./x.npy", *brief, "3"]) == 0
+    assert Run.open("run").stats()[-1]["step"] == 3
+    monkeypatch.chdir("run")
+    line = fails("report", tmp_path / "run")
+    assert "was trained on './x.npy', which is not there, seen from this folder: give SOURCE" in line
+    assert run(["report", str(tmp_path / "run"), str(tmp_path / "x.npy")]) == 0
+
+
+def test_labels_that_do_not_fit_are_told_before_training_and_not_asked_for_after_it(tmp_path, fails):
+    np.save(tmp_path / "x.npy", load("digits").images[:40])
+    labels, out = tmp_path / "labels.csv", tmp_path / "run"
+    labels.write_text("image,label\n0,cat\n")
+    brief = ["--classes", "3", "--recipe", "gumbel", "--batch", "16", "--steps", "2", "--labels", str(labels)]
+    assert "no row for image 1" in fails("train", tmp_path / "x.npy", *brief, "--out", out)
+    assert not out.exists()
+    labels.write_text("image,label\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    assert run(["train", str(tmp_path / "x.npy"), *brief, "--out", str(out)]) == 0
+    labels.unlink()
+    assert run(["report", str(out)]) == 0
+    assert "labels.csv cannot be read" in fails("evaluate", out)
+
+
+def test_what_is_told_cannot_steer_the_terminal(tmp_path, fails):
+    assert "\x1b" not in fails("data", "inspect", tmp_path / "\x1b[2Jnone")
+
+
+@pytest.mark.parametrize(
+    "said", ["[enforce fail] DefaultCPUAllocator: can't allocate memory", "CUDA out of memory."]
+)
+def test_pytorchs_lack_of_memory_is_one_line(tmp_path, fails, monkeypatch, said):
+    def full(*_, **__):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr("elastic_infogan.apps.datasets.inspect", full)
+    assert "not enough memory for this: take fewer or smaller images" in fails("data", "inspect", tmp_path)
 
 
 def test_training_leaves_a_whole_run_and_going_on_with_it_changes_nothing(digits_run):
@@ -467,7 +520,7 @@ def test_an_imbalanced_subset_is_drawn_and_written(tmp_path, capsys, fails):
     with np.load(tmp_path / "x.npz", allow_pickle=False) as file:
         names, found = np.unique(file["labels"], return_counts=True)
         assert file["images"].shape == (550, 8, 8, 1)
-    assert dict(zip(names.tolist(), found.tolist(), strict=True)) == {str(k): 10 * (k + 1) for k in range(10)}
+    assert dict(zip(names.tolist(), found.tolist(), strict=True)) == {k: 10 * (k + 1) for k in range(10)}
     np.save(tmp_path / "x.npy", np.zeros((5, 8, 8), np.uint8))
     assert "no labels" in fails("data", "imbalance", tmp_path / "x.npy", "random:0")
 

@@ -218,6 +218,17 @@ def test_a_wrong_parameter_is_a_value_error_that_names_it(digits, changes, messa
         tiny(**changes).fit(digits[:40])
 
 
+@pytest.mark.parametrize("name", ["channels", "size", "source", "labels", "imbalance", "classes", "steps"])
+def test_settings_that_would_be_passed_over_are_refused(digits, name):
+    with pytest.raises(ValueError, match=rf"settings\['{name}'\]"):
+        tiny(settings={name: 1}).fit(digits[:40])
+
+
+def test_two_budgets_are_refused(digits):
+    with pytest.raises(ValueError, match="minutes and steps exclude each other"):
+        tiny(minutes=1, steps=2).fit(digits[:40])
+
+
 def test_rows_that_are_no_square_image_are_refused(digits, fitted):
     with pytest.raises(ValueError, match="rows of 63 feature"):
         tiny().fit(digits[:40, 1:])

@@ -387,6 +387,16 @@ def test_no_address_leads_to_a_file(client, path):
     assert client.get(path).status_code in (404, 422)
 
 
+def test_names_are_not_given_to_the_classes_of_another_model(client, own_run):
+    assert client.put("/api/classes/1/name", json={"name": "cat"}).status_code == 200
+    run_there = Run.open(own_run)
+    run_there.save_model(run_there.load_model())  # as a longer training does
+    answer = client.put("/api/classes/2/name", json={"name": "dog"})
+    assert answer.status_code >= 400
+    assert "trained on since" in answer.text
+    assert "dog" not in (own_run / "names.json").read_text()
+
+
 # --- the verb -----------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 
 from elastic_infogan.apps.cli import run
-from elastic_infogan.apps.export import Classify, compare, to_onnx
+from elastic_infogan.apps.export import Classify, about, compare, describe, to_onnx
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.data.pictures import decode
 from elastic_infogan.data.sources import load
 from elastic_infogan.errors import ElasticInfoGANError
@@ -70,6 +71,18 @@ def test_the_example_reads_pictures_as_training_does(tmp_path, kind, channels):
         np.testing.assert_allclose(read.astype(int), decode(file, 12, channels).astype(int), atol=1)
 
 
+def test_names_and_merges_go_with_the_graphs(exported, tmp_path):
+    run_there = Run.open(exported / "run")
+    model = run_there.load_model()
+    ClassNames(10).named(3, "cat").merge([5, 6]).save(run_there)
+    facts = describe(run_there, model)
+    (exported / "run" / "names.json").unlink()
+    assert facts["names"][3] == "cat"
+    assert facts["merged"] == [[5, 6]]
+    assert "| 3 | cat |" in about(facts)
+    assert "Classes 5 + 6 count as one." in about(facts)
+
+
 def test_graphs_and_json_say_what_they_are(exported):
     facts = json.loads((exported / "onnx" / "model.json").read_text())
     assert (facts["classes"], facts["size"], facts["recipe"]) == (10, 8, "gumbel")
@@ -93,7 +106,7 @@ def test_the_example_uses_them_without_torch(exported, tmp_path):
     with Image.open(tmp_path / "generated.png") as picture:
         assert picture.size == (64, 80)
     done = subprocess.run([*command, "red.png"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("red.png: class ")
+    assert done.stdout.startswith("red.png: Class ")
 
 
 def test_a_graph_of_other_weights_is_refused(exported):

@@ -137,3 +137,12 @@ def test_without_the_extra_it_says_what_to_install(fails, trained, monkeypatch):
     assert "pip install 'elastic-infogan[hub]'" in fails("push", trained, "./here")
     with pytest.raises(ElasticInfoGANError, match=r"elastic-infogan\[hub\]"):
         ElasticInfoGAN.from_pretrained("someone/digits")
+
+
+def test_a_folder_is_not_private_and_no_picture_of_the_owners_goes_with_it(digits_run, tmp_path, fails):
+    (digits_run / "samples" / "zoo.png").write_bytes(b"mine")
+    assert "--private is of the hub" in fails("push", digits_run, tmp_path / "given", "--private")
+    assert run(["push", str(digits_run), str(tmp_path / "given")]) == 0
+    pictures = [path.name for path in (tmp_path / "given").rglob("*.png")]
+    assert len(pictures) == 1
+    assert pictures[0].startswith("step-")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import time
 
 import pytest
 
 from elastic_infogan.apps.output import write_json, written_whole
 from elastic_infogan.errors import ElasticInfoGANError
-from elastic_infogan.files import is_leftover
+from elastic_infogan.files import STALE, is_leftover, sweep
 
 
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path):
@@ -18,6 +20,24 @@ def test_a_failure_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path):
         file.write(b"half")
         raise ZeroDivisionError
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.csv", "old")]
+
+
+def test_of_two_who_write_one_file_the_last_to_end_wins_and_both_are_whole(tmp_path):
+    with written_whole(tmp_path / "a.csv") as one:
+        one.write(b"one")
+        with written_whole(tmp_path / "a.csv") as other:
+            other.write(b"other")
+        assert (tmp_path / "a.csv").read_bytes() == b"other"
+    assert (tmp_path / "a.csv").read_bytes() == b"one"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_killed_processes_left_is_swept_once_nobody_can_be_at_work(tmp_path):
+    for name, age in ((".a.csv.1-0.part", 2 * STALE), (".a.csv.2-0.part", 0), ("a.part", 2 * STALE)):
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.csv.2-0.part", "a.part"]
 
 
 def test_a_full_disk_is_one_line_that_names_the_file(tmp_path):

@@ -26,6 +26,7 @@ from elastic_infogan.data.sources import known_classes
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config, flatten
 from elastic_infogan.training.hardware import choose_device
+from elastic_infogan.training.meeting import fingerprint
 from elastic_infogan.training.run import with_budget
 
 __all__ = ["Options", "benchmark"]
@@ -68,8 +69,7 @@ def benchmark(options: Options) -> int:
         pending = _ask(folder, trials, options, max(x.images.nbytes for x in images.values()))
         if pending:
             for labelled in images.values():
-                if labelled.labels is not None:
-                    ruler_of(labelled)  # once, before many processes want it
+                ruler_of(labelled)  # once, before many processes want it
         del images
         try:
             _carry_out(folder, trials, pending)
@@ -113,20 +113,23 @@ def _sources(trials: Sequence[Trial]) -> dict[Key, ImageSet]:
 def _resolved(trial: Trial, sources: dict[Key, ImageSet]) -> Trial:
     """A trial with its budget, and the certainty that its imbalance can be drawn."""
     images, spec = sources[_key(trial.config)], trial.config.imbalance
-    n = len(images)
+    if images.labels is None:
+        raise ConfigError(f"a benchmark scores by labels, and {images.origin} has none: --set labels=FILE")
+    n, drawn = len(images), np.zeros(0, np.int64)
     if spec is not None:
-        if images.labels is None:
-            raise ConfigError(
-                f"--imbalances draws by class, and {images.origin} has no labels: --set labels=FILE"
-            )
-        n = int(imbalance.counts(spec, np.bincount(images.labels)).sum())
-    return replace(trial, config=with_budget(replace(trial.config, size=images.size[0]), n))
+        n = int((drawn := imbalance.counts(spec, np.bincount(images.labels))).sum())
+    config = with_budget(replace(trial.config, size=images.size[0]), n)
+    return replace(trial, config=config, images=(*fingerprint(images.images), *drawn.tolist()))
 
 
 def _ask(folder: BenchmarkFolder, trials: Sequence[Trial], options: Options, image_bytes: int) -> list[Trial]:
-    """Write down what is asked of every trial; those not done yet."""
+    """Write down what is asked of every trial; those not done yet.
+
+    How many run at once goes by all of them, so that the last ones of an interrupted benchmark get no more
+    threads than the others had.
+    """
     pending = [trial for trial in trials if not folder.trial(trial.name).done]
-    jobs = how_many(options.jobs, len(pending), image_bytes, choose_device(options.device))
+    jobs = how_many(options.jobs, len(trials), image_bytes, choose_device(options.device))
     for trial in trials:
         config = trial.config
         folder.trial(trial.name).request(
@@ -136,7 +139,8 @@ def _ask(folder: BenchmarkFolder, trials: Sequence[Trial], options: Options, ima
                 "settings": dict(trial.system.changes),
                 "imbalance": config.imbalance,
                 "seed": config.seed,
-                "budget": options.budget.as_dict() | {"steps": config.steps, "minutes": config.minutes},
+                "budget": options.budget.as_dict(),
+                "images": list(trial.images),
                 "fidelity": options.fidelity,
                 "jobs": jobs,
                 "config": flatten(config),

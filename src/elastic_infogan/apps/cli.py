@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -395,6 +396,10 @@ _LIMITS = {
 }
 
 
+_NO_MEMORY = re.compile("out of memory|can't allocate memory", re.IGNORECASE)
+"""in what PyTorch says of the host's memory and of a device's"""
+
+
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments ask for; the exit status. Faults of our own are raised, for a traceback."""
     try:
@@ -405,7 +410,9 @@ def run(arguments: Sequence[str]) -> int:
         line = _line_about(error)
         if line is None:
             raise
-        print("elastic-infogan:", " ".join(line.split()), file=sys.stderr)
+        from elastic_infogan.apps.terminal import printable
+
+        print("elastic-infogan:", printable(" ".join(line.split())), file=sys.stderr)
         return 2
     return status if isinstance(status, int) else 0
 
@@ -417,7 +424,7 @@ def _line_about(error: Exception) -> str | None:
         return f"{left!r} is one argument too many; an on/off setting is --name or --no-name"
     if isinstance(error, (CycloptsError, ElasticInfoGANError)):
         return str(error)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
         return f"there is not enough memory for this: take fewer or smaller images. {error}"
     if isinstance(error, OSError) and error.errno in _LIMITS:
         return f"{error.filename or 'a file'}: {error.strerror}"

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import written_whole
 from elastic_infogan.apps.pictures import png
+from elastic_infogan.data.damage import DAMAGED
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.listing import inside
 from elastic_infogan.errors import DataError
-from elastic_infogan.files import DAMAGED, expanded
+from elastic_infogan.files import expanded
 
 __all__ = ["copy_by_class", "safe_path"]
 

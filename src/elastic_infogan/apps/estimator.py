@@ -38,7 +38,7 @@ _OWN = "estimator.safetensors"
 
 _KEPT = (
     "classes.json", "config.toml", "model.json", "model.safetensors", "names.json", "restarts.json",
-    "samples/*.png", "shares.json", "stats.jsonl",
+    "samples/step-*.png", "shares.json", "stats.jsonl",
 )  # fmt: skip
 """the files of a run folder that an estimator holds in memory, so that it can be saved, copied and pickled"""
 

@@ -18,7 +18,7 @@ from elastic_infogan.apps.names import ClassNames, suggested_merges
 from elastic_infogan.apps.pictures import png
 from elastic_infogan.apps.steering import Wish, directions, steered
 from elastic_infogan.data.pictures import UnusableError, decode, read_header
-from elastic_infogan.errors import ConfigError, DataError
+from elastic_infogan.errors import ConfigError, DataError, RunError
 from elastic_infogan.evaluation.answers import Answers
 from elastic_infogan.training.telemetry import grid
 
@@ -79,6 +79,7 @@ class Explored:
         self.axes = directions(gallery.model)
         self.alike = suggested_merges(gallery.run, gallery.model.n_classes)
         self._model_lock, self._names_lock = Lock(), Lock()
+        self._trained = gallery.run.model_state()
         self._sorted = self._sort(ClassNames.of(gallery.run, gallery.model.n_classes))
 
     @property
@@ -97,9 +98,13 @@ class Explored:
 
         Raises:
             ConfigError: the change is not possible.
-            RunError: the run folder cannot be read or written; nothing changed.
+            RunError: the run folder cannot be read or written, or has another model by now; nothing changed.
         """
         with self._names_lock:
+            if self.gallery.run.model_state() != self._trained:
+                raise RunError(
+                    "the run was trained on since this page began: stop explore and start it again"
+                )
             # Another page of the same run may have changed them since.
             classes = change(ClassNames.of(self.gallery.run, self.classes.n_classes))
             classes.save(self.gallery.run)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import secrets
 import socket
+import sys
 from pathlib import Path
 
 from elastic_infogan.apps import terminal
+from elastic_infogan.apps.extras import need
 from elastic_infogan.errors import ConfigError
 
 __all__ = ["explore"]
@@ -20,7 +21,7 @@ def explore(run: Path, source: str | None, host: str, port: int, device: str) ->
     Raises:
         ConfigError: the extra is not installed, or nothing can be served at that host and port.
     """
-    _check_extra()
+    need("explore", "explorer", "fastapi", "uvicorn")
     from elastic_infogan.apps.explored import Explored
     from elastic_infogan.apps.explorer_app import guarded
     from elastic_infogan.apps.explorer_guard import is_loopback
@@ -38,11 +39,6 @@ def explore(run: Path, source: str | None, host: str, port: int, device: str) ->
         _serve(app, server)
 
 
-def _check_extra() -> None:
-    if any(importlib.util.find_spec(name) is None for name in ("fastapi", "uvicorn")):
-        raise ConfigError("explore needs FastAPI and uvicorn: pip install 'elastic-infogan[explorer]'")
-
-
 def _bound(host: str, port: int) -> socket.socket:
     """A socket at the address, before anything is loaded: a port that is taken shows at once."""
     if not 0 <= port <= 65_535:
@@ -53,7 +49,8 @@ def _bound(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"--host {host}: {getattr(error, 'strerror', None) or error}") from error
     try:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where two servers could then share a port
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(address)
         server.listen()  # a port that is bound but not listened at can be bound again
     except OSError as error:

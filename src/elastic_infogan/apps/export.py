@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from elastic_infogan import __version__
 from elastic_infogan.apps import terminal
 from elastic_infogan.apps.extras import need
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import empty_folder, write_json, written_whole
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.errors import ElasticInfoGANError
@@ -106,7 +107,7 @@ def export(path: Path, out: Path) -> None:
 
 def describe(run: Run, model: ClassModel) -> dict[str, Any]:
     """What whoever uses the graphs has to know."""
-    spec = model.spec
+    spec, names = model.spec, ClassNames.of(run, model.spec.n_classes)
     return {
         "format": "elastic-infogan onnx 1",
         "version": __version__,
@@ -114,6 +115,8 @@ def describe(run: Run, model: ClassModel) -> dict[str, Any]:
         "trained_on": Path(run.config.source).name,
         "classes": spec.n_classes,
         "prior": model.prior.probabilities().tolist(),
+        "names": [names.title(k) for k in range(spec.n_classes)],
+        "merged": [list(group) for group in names.merged],
         "size": spec.size,
         "channels": spec.channels,
         "noise": spec.noise,
@@ -180,7 +183,9 @@ def about(facts: Mapping[str, Any]) -> str:
     classes = facts["classes"]
     images = f"float32 (N, {facts['size']}, {facts['size']}, {facts['channels']})"
     continuous = f", continuous float32 (N, {facts['continuous']}) in [-1, 1]" if facts["continuous"] else ""
-    shares = "\n".join(f"| {k} | {share:.3f} |" for k, share in enumerate(facts["prior"]))
+    rows = enumerate(zip(facts["names"], facts["prior"], strict=True))
+    shares = "\n".join(f"| {k} | {name} | {share:.3f} |" for k, (name, share) in rows)
+    merged = "".join(f"\nClasses {' + '.join(map(str, group))} count as one." for group in facts["merged"])
     return f"""# Elastic-InfoGAN as ONNX
 
 Trained on {facts["trained_on"]} without labels, recipe {facts["recipe"]}, elastic-infogan {facts["version"]}.
@@ -203,10 +208,10 @@ classify = onnxruntime.InferenceSession("classify.onnx")
 probabilities, features = classify.run(None, {{"images": images}})
 ```
 
-| class | share |
-|---|---|
+| class | name | share |
+|---|---|---|
 {shares}
-"""
+{merged}"""
 
 
 @contextmanager

@@ -62,6 +62,8 @@ def _resolved(given: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
         base, origin = named(name), f"recipe {name}"
     if file:
         origin = given["--config"]
+        if "minutes" in file or "steps" in file:
+            base = replace(base, minutes=None, steps=None)  # its kind of budget takes the place of the other
         base = overlay(base, file, origin)
     if "--views.preset" in given:
         base = replace(base, views=Views())  # another preset brings its own ranges

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from elastic_infogan.apps import terminal
 from elastic_infogan.apps.inference import pictures_of
 from elastic_infogan.apps.names import ClassNames
+from elastic_infogan.apps.output import empty_folder
 from elastic_infogan.apps.pictures import write_folder, write_grid, write_npz
+from elastic_infogan.data.imbalance import LONGEST_NUMBER
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.limits import LIMITS
@@ -48,11 +50,13 @@ def generate(run: Path, out: Path, classes: str | None, per_class: int, seed: in
         raise ConfigError(f"--per-class is {per_class}; 1 to {MOST:,} images of each class are made")
     if seed not in LIMITS["seed"]:
         raise ConfigError(f"--seed is {seed}; {LIMITS['seed']} is needed")
-    _writer(out)
+    write = _writer(out)
+    if write is write_folder:
+        empty_folder(out, "--out")
     opened = Run.open(run)
     model = opened.load_model(choose_device(device))
     codes = np.repeat(wanted(classes, ClassNames.of(opened, model.n_classes)), per_class)
-    _writer(out)(out, pictures_of(model, codes, seed), codes)
+    write(out, pictures_of(model, codes, seed), codes)
     terminal.say(f"{len(codes):,} images in {out}")
 
 
@@ -81,6 +85,8 @@ def wanted(asked: str | None, classes: ClassNames) -> NDArray[np.int64]:
 
     >>> wanted("3,0", ClassNames(10)), wanted("cat", ClassNames(10, {1: "cat", 2: "cat"}))
     (array([3, 0]), array([1, 2]))
+    >>> wanted("+3", ClassNames(10, {1: "+3"}))
+    array([1])
     """
     if asked is None:
         return np.arange(classes.n_classes, dtype=np.int64)
@@ -96,10 +102,9 @@ def wanted(asked: str | None, classes: ClassNames) -> NDArray[np.int64]:
 
 
 def _meant(word: str, classes: ClassNames) -> list[int]:
-    try:
+    if word.isascii() and word.isdigit() and len(word) <= LONGEST_NUMBER:
         return [int(word)]
-    except ValueError:
-        codes = classes.codes_named(word) if word else []
+    codes = classes.codes_named(word) if word else []
     if not codes:
         known = ", ".join(sorted(set(classes.names.values())))
         hint = f" or the names {known}" if known else ""

@@ -41,6 +41,8 @@ def push(path: Path, name: str, private: bool) -> None:
 
     published = Published(Run.open(path))
     if is_folder(name):
+        if private:
+            raise ConfigError(f"--private is of the hub, and {name} is a folder: leave it out")
         folder = empty_folder(expanded(name), "NAME")
         try:
             published.save_pretrained(folder, model_card_kwargs={"name": name})

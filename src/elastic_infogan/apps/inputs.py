@@ -13,10 +13,8 @@ from elastic_infogan.apps import terminal
 from elastic_infogan.data import imbalance
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.labels import from_csv
-from elastic_infogan.data.named import NAMES
-from elastic_infogan.data.sources import load
-from elastic_infogan.errors import ConfigError
-from elastic_infogan.files import expanded
+from elastic_infogan.data.sources import load, locate, same_place
+from elastic_infogan.errors import ConfigError, DataError
 
 if TYPE_CHECKING:  # it brings torch along, which packing does not need
     from elastic_infogan.core.class_model import ClassModel
@@ -60,18 +58,28 @@ def read_for(model: ClassModel, source: str, labels: str | None = None) -> Image
     return read(source, size=model.spec.size, channels=model.spec.channels, labels=labels)
 
 
-def read_of_run(run: Run, model: ClassModel, source: str | None = None, labels: str | None = None) -> OfRun:
+def read_of_run(
+    run: Run, model: ClassModel, source: str | None = None, labels: str | None = None, *, judged: bool = True
+) -> OfRun:
     """The images of `source`, or those that a run was trained on, with the whole set that they are from.
 
     Arguments:
         source: None: what the run was trained on, its imbalance drawn.
         labels: CSV file to judge by; the run's own labels still say what it was trained on.
+        judged: whether labels are wanted for more than to draw the imbalance.
+
+    Raises:
+        DataError: the source cannot be read.
     """
     config = run.config
-    if source is not None and not _same_place(source, config.source):
+    if source is None:
+        _see_that_it_is_there(run)
+    elif not same_place(source, config.source):
         images = read_for(model, source, labels)
         return OfRun(images, images, np.zeros(0, np.int64))
     drawn_by = config.labels if labels is None or config.imbalance is not None else labels
+    if not judged and config.imbalance is None:
+        drawn_by = None
     everything = read_for(model, source or config.source, drawn_by)
     trained_on = indices_of(everything, config.imbalance)
     if labels is not None and labels != drawn_by:
@@ -80,15 +88,15 @@ def read_of_run(run: Run, model: ClassModel, source: str | None = None, labels: 
     return OfRun(everything if whole else everything.subset(trained_on), everything, trained_on)
 
 
-def _same_place(source: str, trained_on: str) -> bool:
-    """Whether two sources are one, however each is spelt.
-
-    >>> _same_place("pictures/", "./pictures"), _same_place("mnist", "./mnist")
-    (True, False)
-    """
-    if source in NAMES or trained_on in NAMES:
-        return source == trained_on
-    return expanded(source).resolve() == expanded(trained_on).resolve()
+def _see_that_it_is_there(run: Run) -> None:
+    """Say which run looks in vain for its images, and what to do."""
+    try:
+        locate(run.config.source)
+    except DataError as error:
+        raise DataError(
+            f"{run.path} was trained on {run.config.source!r}, which is not there, seen from this folder: "
+            "give SOURCE as well"
+        ) from error
 
 
 def _relabelled(images: ImageSet, labels: str) -> ImageSet:

@@ -6,16 +6,11 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from elastic_infogan.data.parallel import cores
+
 __all__ = ["cores", "describe", "free_memory"]
 
-_LIMIT, _USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-
-
-def cores() -> int:
-    """Cores that this process may use, by affinity and by its container's quota."""
-    import joblib
-
-    return max(1, int(joblib.cpu_count()))
+_GROUP = Path("/sys/fs/cgroup")
 
 
 def free_memory() -> int:
@@ -24,8 +19,10 @@ def free_memory() -> int:
 
     free = int(psutil.virtual_memory().available)
     try:
-        return min(free, int(_LIMIT.read_text()) - int(_USED.read_text()))
-    except (OSError, ValueError):  # no container, or one without a limit
+        limit, used = (int((_GROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        said = dict(line.split() for line in (_GROUP / "memory.stat").read_text().splitlines())
+        return min(free, limit - used + int(said["inactive_file"]))  # files in the cache give way
+    except (OSError, ValueError, KeyError):  # no container, or one without a limit
         return free
 
 

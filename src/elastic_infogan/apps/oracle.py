@@ -11,13 +11,13 @@ from elastic_infogan.data.images import ImageSet
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config
 
-__all__ = ["note_other_shares", "wants_labels", "with_true_shares"]
+__all__ = ["note_other_shares", "with_true_shares"]
 
 ROUNDING = 0.005
 """How far given shares may be from the counted ones without a word."""
 
 
-def wants_labels(config: Config) -> bool:
+def _wants_labels(config: Config) -> bool:
     """Whether labels are needed before training, to count the shares that the recipe wants and has not."""
     return config.prior.start == "shares" and config.prior.shares is None
 
@@ -28,7 +28,7 @@ def with_true_shares(config: Config, images: ImageSet) -> Config:
     Raises:
         ConfigError: the recipe wants shares, and there are neither shares nor labels.
     """
-    if not wants_labels(config):
+    if not _wants_labels(config):
         return config
     if images.labels is None:
         raise ConfigError(

@@ -10,7 +10,7 @@ from typing import IO, Any
 from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.files import as_json, replacing, why_not_written
 
-__all__ = ["empty_folder", "write_json", "written_whole"]
+__all__ = ["empty_folder", "no_folder", "write_json", "written_whole"]
 
 
 @contextmanager
@@ -23,14 +23,23 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         ElasticInfoGANError: it cannot be written, for example because the disk is full.
     """
-    if path.is_dir():
-        raise ElasticInfoGANError(f"{path} is a folder; the name of a file is needed")
+    no_folder(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside, beside.open("wb") as file:
             yield file
     except OSError as error:
         raise ElasticInfoGANError(why_not_written(path, error)) from error
+
+
+def no_folder(path: Path) -> None:
+    """See that `path` may be the name of a file.
+
+    Raises:
+        ElasticInfoGANError: it is a folder.
+    """
+    if path.is_dir():
+        raise ElasticInfoGANError(f"{path} is a folder; the name of a file is needed")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

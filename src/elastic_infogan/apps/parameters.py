@@ -28,6 +28,11 @@ _PARAMETERS = {"classes": "n_classes", "seed": "random_state"} | {
 _DATA = ("source", "labels", "imbalance")
 """settings that say what was trained on"""
 
+_INSTEAD = dict.fromkeys(_DATA, "what is given to fit is trained on as it is") | {
+    "channels": "the images' own mode is kept: give fit grey ones, or RGB"
+}
+"""what to do in place of settings that an estimator does not take"""
+
 
 def config_from(parameters: Mapping[str, Any], source: str, images: NDArray[Any]) -> Config:
     """Every setting for training on `images` (N, H, W, C); what is left open is chosen from them.
@@ -44,7 +49,10 @@ def config_from(parameters: Mapping[str, Any], source: str, images: NDArray[Any]
     n_classes = n_classes if isinstance(n_classes, str) else operator.index(n_classes)
     values = {**parameters, "n_classes": n_classes, "random_state": int(seed)}
     changes = {key: values[name] for key, name in _PARAMETERS.items() if values[name] is not None}
-    changes |= {**(parameters["settings"] or {}), "source": source}
+    settings = parameters["settings"] or {}
+    if taken := sorted({*_DATA, *_PARAMETERS, "channels"} & {*settings}):
+        raise ConfigError(f"settings[{taken[0]!r}]: {_INSTEAD.get(taken[0], 'there is a parameter for it')}")
+    changes |= {**settings, "source": source}
     config = choose(overlay(named(parameters["recipe"]), changes, "settings"), images)
     n = len(images)
     schedule = replace(config.schedule, encode_batch=min(config.schedule.encode_batch or n, n))
@@ -60,7 +68,9 @@ def parameters_from(config: Config) -> dict[str, Any]:
     preset = {} if config.views.preset == recipe.views.preset else {"views.preset": config.views.preset}
     flat, base = flatten(config), flatten(overlay(recipe, preset, "views"))
     parameters = {name: flat.pop(key) for key, name in _PARAMETERS.items()}
-    others = preset | {key: value for key, value in flat.items() if key not in _DATA and value != base[key]}
+    others = preset | {
+        key: value for key, value in flat.items() if key not in (*_DATA, "channels") and value != base[key]
+    }
     return {**parameters, "settings": others or None}
 
 

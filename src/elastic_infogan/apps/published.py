@@ -81,18 +81,15 @@ class Published(
 
     def _files(self) -> Iterator[Path]:
         yield from filter(Path.exists, (self.run.path / name for name in _AS_THEY_ARE))
-        if grid := self._grid():
+        if grid := self.run.latest_grid():
             yield grid
-
-    def _grid(self) -> Path | None:
-        return max((self.run.path / "samples").glob("*.png"), default=None)
 
     def _metrics(self) -> dict[str, Any]:
         metrics = metrics_of(self.run)
         return metrics and {**metrics, "source": _last_part(metrics.get("source"))}
 
     def _facts(self, name: str) -> dict[str, Any]:
-        config, stats, grid = self.config, self.run.stats(), self._grid()
+        config, stats, grid = self.config, self.run.stats(), self.run.latest_grid()
         names = ClassNames.of(self.run, self.model.n_classes)
         assigned = self._assigned()
         return {

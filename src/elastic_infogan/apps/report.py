@@ -12,7 +12,7 @@ from elastic_infogan.apps import report_classes, report_training, terminal
 from elastic_infogan.apps.diagnosis import diagnosed, keep_findings
 from elastic_infogan.apps.gallery import open_gallery
 from elastic_infogan.apps.names import ClassNames
-from elastic_infogan.apps.output import written_whole
+from elastic_infogan.apps.output import no_folder, written_whole
 from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.training.run import Run
 
@@ -27,6 +27,7 @@ def report(path: Path, source: str | None, out: Path | None, device: str) -> Non
         DataError: the images cannot be read; another SOURCE can be given.
     """
     run, target = Run.open(path), out or path / "report.html"
+    no_folder(target)
     content = report_training.content(run)
     if (path / "model.safetensors").exists():
         content |= _of_the_model(path, source, device)

@@ -12,7 +12,7 @@ import torch
 from elastic_infogan.apps import tables, terminal
 from elastic_infogan.apps.inference import codes_of
 from elastic_infogan.apps.inputs import OfRun, read_of_run
-from elastic_infogan.apps.output import write_json
+from elastic_infogan.apps.output import no_folder, write_json
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.errors import ConfigError
@@ -60,6 +60,7 @@ def evaluate(
     if fidelity and real_only:
         raise ConfigError("--fidelity is about generated images, which --real-only leaves out")
     run, file = Run.open(path), out or path / "metrics.json"
+    no_folder(file)
     model = run.load_model(choose_device(device))
     found = read_of_run(run, model, source, labels)
     images, everything = found.images, found.everything
@@ -77,7 +78,7 @@ def evaluate(
         write_json(file, whole)
         _say_scores(generated)
         _say_rarest(whole["rarest"])
-    for shown in (_latest_grid(path), path / "shares.json", file):
+    for shown in (run.latest_grid(), path / "shares.json", file):
         if shown is not None and shown.exists():
             terminal.say(str(shown))
 
@@ -188,8 +189,3 @@ def _say_rarest(rarest: Mapping[str, Any]) -> None:
 def _say_figure(name: str, value: Any) -> None:
     text = f"{value:.4f}" if isinstance(value, float) else str(value)
     terminal.say(f"{name.replace('_', ' '):36} {text}")
-
-
-def _latest_grid(path: Path) -> Path | None:
-    """The last sample grid of a run, one row a class."""
-    return max((path / "samples").glob("*.png"), default=None)

@@ -14,7 +14,7 @@ from elastic_infogan.apps.diagnosis import diagnosed, keep_findings, say_finding
 from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.inputs import drawn, read
-from elastic_infogan.apps.oracle import note_other_shares, wants_labels, with_true_shares
+from elastic_infogan.apps.oracle import note_other_shares, with_true_shares
 from elastic_infogan.apps.processes import in_all
 from elastic_infogan.data import imbalance
 from elastic_infogan.data.images import ImageSet
@@ -28,7 +28,7 @@ from elastic_infogan.training.config import Config
 from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.meeting import same_for_all, together
 from elastic_infogan.training.processes import Processes
-from elastic_infogan.training.run import NAMES_ASIDE, Run
+from elastic_infogan.training.run import NAMES, Run
 from elastic_infogan.training.sought import sought
 from elastic_infogan.training.stages import GENERATIVE
 from elastic_infogan.training.state import check
@@ -74,6 +74,7 @@ def _train(
             processes, lambda: _begin(out, asked, config, images, new, held) if processes.first else Path()
         )
         run = Run(processes.of_all(begun)[0], config)
+        named = (run.path / NAMES).exists()
         try:
             with (
                 terminal.training() as progress,
@@ -86,6 +87,10 @@ def _train(
             raise KeyboardInterrupt from stop
         if processes.first:
             _conclude(run, images)
+            if named and not (run.path / NAMES).exists():
+                terminal.note(
+                    "Classes were found anew: names and merges from before are set aside in the run folder"
+                )
             terminal.say(f"Trained: {run.path}. Next: elastic-infogan report {run.path}")
 
 
@@ -203,10 +208,6 @@ def _conclude(run: Run, images: ImageSet) -> None:
     findings = diagnosed(gallery)
     say_findings(findings, len(seen))
     keep_findings(gallery, findings)
-    if (run.path / NAMES_ASIDE).exists():
-        terminal.note(
-            f"Classes were found anew: names and merges from before are in {run.path / NAMES_ASIDE}"
-        )
 
 
 def _settled(config: Config) -> Config:
@@ -230,12 +231,11 @@ def _settled(config: Config) -> Config:
 
 
 def _images(config: Config) -> ImageSet:
-    """The images to train on.
+    """The images to train on, with labels to draw an imbalance by and to count an oracle's shares.
 
-    The labels' file is read only where an imbalance is drawn by it or an oracle's shares are counted in it.
+    A file of labels that does not fit the images is refused now, and not when the run is evaluated.
     """
-    labels = config.labels if config.imbalance is not None or wants_labels(config) else None
-    images = read(config.source, size=config.size, channels=config.channels, labels=labels)
+    images = read(config.source, size=config.size, channels=config.channels, labels=config.labels)
     return drawn(images, config.imbalance)
 
 

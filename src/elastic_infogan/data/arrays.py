@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elastic_infogan.data.damage import DAMAGED
 from elastic_infogan.data.partial import reserve
 from elastic_infogan.data.pictures import on_white, to_grey
 from elastic_infogan.data.resampling import fit_batch
 from elastic_infogan.errors import DataError
-from elastic_infogan.files import DAMAGED, cache_folder
+from elastic_infogan.files import cache_folder
 
 __all__ = ["as_images", "fit_images", "read_npy", "read_npz", "taken"]
 

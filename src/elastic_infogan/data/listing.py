@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
+from elastic_infogan.data.damage import DAMAGED
 from elastic_infogan.data.images import SetAside
 from elastic_infogan.data.names import Names
 from elastic_infogan.data.pictures import UnusableError
 from elastic_infogan.data.store import is_store
 from elastic_infogan.errors import DataError
-from elastic_infogan.files import DAMAGED
 
 __all__ = ["Listing", "inside", "list_folder", "list_zip"]
 

@@ -23,7 +23,7 @@ from elastic_infogan.data.store import is_store, open_store
 from elastic_infogan.errors import DataError
 from elastic_infogan.files import expanded
 
-__all__ = ["from_array", "holds_pictures", "known_classes", "load", "locate"]
+__all__ = ["from_array", "holds_pictures", "known_classes", "load", "locate", "same_place"]
 
 Progress = Callable[[int, int], None]
 """called with the number of pictures done and their total"""
@@ -42,6 +42,17 @@ def locate(source: str | Path) -> Path | None:
     if not origin or not _exists(path):
         raise _unknown(origin)
     return path
+
+
+def same_place(source: str, other: str) -> bool:
+    """Whether two sources are one, however each is spelt.
+
+    >>> same_place("pictures/", "./pictures"), same_place("mnist", "./mnist")
+    (True, False)
+    """
+    if source in NAMES or other in NAMES:
+        return source == other
+    return expanded(source).resolve() == expanded(other).resolve()
 
 
 def known_classes(source: str | Path) -> int | None:

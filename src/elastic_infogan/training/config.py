@@ -247,7 +247,7 @@ class Config:
     minutes: float | None = None
     """budget as training time; packing and start-up do not count"""
     steps: int | None = None
-    """budget as optimisation steps: the same seed then gives the same weights"""
+    """budget as optimisation steps: the same seed then gives the same weights, where the device allows"""
     size: int | None = None
     """side of the square images in pixels; chosen from the data when left out"""
     channels: int | None = None

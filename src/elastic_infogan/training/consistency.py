@@ -33,6 +33,8 @@ def consistent(config: Config) -> None:
     Raises:
         ConfigError: the first contradiction, by its flag.
     """
+    if config.minutes is not None and config.steps is not None:
+        raise ConfigError("--minutes and --steps exclude each other: give one of them")
     if config.model == "jointvae":
         _check_jointvae(config)
     else:

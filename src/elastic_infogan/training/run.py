@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from elastic_infogan import files
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.core.jointvae import JointVAE
 from elastic_infogan.core.model import ElasticInfoGAN
+from elastic_infogan.data.sources import same_place
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training.config import Config, flatten, from_toml, overlay, to_toml
 
@@ -72,7 +74,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with files.replacing(path) as beside:
             yield beside
-            with beside.open("rb") as written:
+            with beside.open("r+b") as written:  # Windows wants write access for it
                 os.fsync(written.fileno())  # a run outlives even a loss of power
     except OSError as error:
         raise RunError(files.why_not_written(path, error)) from error
@@ -162,6 +164,8 @@ class Run:
     @classmethod
     def _resume(cls, path: Path, config: Config) -> Run:
         there, wanted = flatten(cls.open(path).config), flatten(config)
+        if same_place(there["source"], wanted["source"]):
+            there["source"] = wanted["source"]
         for name, value in there.items():
             # What was left open may have been chosen since; that K is to be found out is a choice.
             settled = value not in (None, "auto") or (name == "classes" and value == "auto")
@@ -185,6 +189,8 @@ class Run:
             self.write_settings()
             for name in ("samples", "checkpoint"):
                 (self.path / name).mkdir(exist_ok=True)
+            for folder in (self.path, self.path / "samples", self.path / "checkpoint"):
+                files.sweep(folder)
         except OSError as error:
             raise RunError(files.why_not_written(self.path, error)) from error
         return self
@@ -243,7 +249,7 @@ class Run:
             found: dict[str, Any] = json.loads(_text_of(file))
             return {**found, **{field: kind(found[field]) for field, kind in kinds.items()}}
         except (ValueError, TypeError, KeyError) as error:
-            raise RunError(f"{file} is damaged: delete it, and it will be written again") from error
+            raise RunError(f"{file} is damaged: delete it, and the run is read without it") from error
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Append a line to `stats.jsonl`."""
@@ -275,14 +281,24 @@ class Run:
     def set_names_aside(self) -> None:
         """Rename `names.json`: classes are found anew, and their numbers mean something else from now on.
 
+        What was set aside before stays: `names-before.json`, `names-before-2.json` and so on.
+
         Raises:
             RunError: if it cannot be renamed.
         """
-        if (self.path / NAMES).exists():
-            try:
-                (self.path / NAMES).replace(self.path / NAMES_ASIDE)
-            except OSError as error:
-                raise RunError(files.why_not_written(self.path / NAMES_ASIDE, error)) from error
+        if not (self.path / NAMES).exists():
+            return
+        first = self.path / NAMES_ASIDE
+        others = (first.with_stem(f"{first.stem}-{n}") for n in count(2))
+        aside = next(path for path in chain([first], others) if not path.exists())
+        try:
+            (self.path / NAMES).rename(aside)
+        except OSError as error:
+            raise RunError(files.why_not_written(aside, error)) from error
+
+    def latest_grid(self) -> Path | None:
+        """The last sample grid, one row a class; pictures that somebody else put beside it are none."""
+        return max((self.path / "samples").glob("step-*.png"), default=None)
 
     def stats(self) -> list[dict[str, Any]]:
         """The lines of `stats.jsonl` so far, without one that a crash or a full disk cut short."""
@@ -296,6 +312,14 @@ class Run:
         write_tensors(self.path / "model.safetensors", model.state_dict(), {})
         told = {"format": FORMAT, "model": model.kind, "range": [-1, 1], **asdict(model.spec)}
         self.write_json("model.json", told)
+
+    def model_state(self) -> tuple[int, int] | None:
+        """Changes whenever `save_model` writes; None while there is no model."""
+        try:
+            status = (self.path / "model.safetensors").stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
 
     def load_model(self, device: str | torch.device = "cpu", file: Path | None = None) -> ClassModel:
         """The trained model in eval mode.

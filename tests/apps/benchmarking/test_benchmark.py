@@ -180,3 +180,31 @@ def test_as_many_at_once_as_cores_and_memory_bear(wanted, trials, memory, expect
     monkeypatch.setattr(pool.machine, "free_memory", lambda: int(memory))
     assert pool.how_many(wanted, trials, 10_000_000, "cpu") == expected
     assert pool.how_many(None, trials, 10_000_000, "cuda") == 1
+
+
+def test_a_source_without_labels_is_refused_before_anything_is_trained(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", load("digits").images[:40])
+    command = [
+        "benchmark",
+        str(tmp_path / "x.npy"),
+        "--set",
+        "classes=3",
+        "--out",
+        str(tmp_path / "out"),
+        "--steps",
+        "2",
+    ]
+    assert run(command) == 2
+    assert "a benchmark scores by labels" in capsys.readouterr().err
+
+
+def test_trials_go_on_with_the_images_that_they_were_begun_with(toys, tmp_path, capsys):
+    counts = tmp_path / "counts.npy"
+    np.save(counts, [[20, 10, 10]])
+    command = benchmark(toys, tmp_path / "out", *BUDGET, imbalances=str(counts))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("elastic_infogan.apps.benchmark._carry_out", lambda *_: None)
+        assert run(command) == 0
+        np.save(counts, [[10, 20, 10]])
+        assert run(command) == 2
+    assert "was begun with other images" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from elastic_infogan.training.run import CHANGEABLE
 
 __all__ = ["BenchmarkFolder", "TrialFolder"]
 
-FREE = CHANGEABLE - {"minutes", "steps"}
+FREE = CHANGEABLE - {"minutes", "steps", "precision"}
 """settings that a trial may go on with anew"""
 
 
@@ -57,6 +57,8 @@ class TrialFolder:
                         f"{self.path} was begun with {name} = {value!r}, not {wanted[name]!r}: "
                         "choose another --out, or another name among --variants"
                     )
+            if self.asked().get("images", content["images"]) != content["images"]:
+                raise ConfigError(f"{self.path} was begun with other images: choose another --out")
         if not self.done:
             write_json(self.path / "request.json", content)
 
@@ -117,16 +119,20 @@ class BenchmarkFolder:
 
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"--out: {self.path} is a file; the name of a folder is needed")
+        lock = FileLock(self.path / ".lock", timeout=0)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path / ".lock", timeout=0):
-                yield
+            lock.acquire()
         except Timeout as error:
             raise RunError(
                 f"another benchmark is at work in {self.path}: wait, or choose another --out"
             ) from error
         except OSError as error:
             raise RunError(files.why_not_written(self.path, error)) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def share(self, content: Mapping[str, Any]) -> None:
         """Write down what all trials share, or make sure that it is what those there have.

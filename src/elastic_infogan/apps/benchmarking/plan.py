@@ -54,11 +54,13 @@ class Trial:
         name: of its folder; says system, imbalance and seed.
         system: what is trained.
         config: all settings, resolved up to what the images decide.
+        images: what tells the source's images from others, and how many are drawn of each class.
     """
 
     name: str
     system: System
     config: Config
+    images: tuple[int, ...] = ()
 
 
 def steps_for(images: int, config: Config) -> int:

@@ -124,12 +124,13 @@ def _circumstances(lines: Sequence[Line]) -> str:
         return "No trial has a result yet."
     first, machine = scored[0], scored[0]["machine"]
     minutes = sum(line["training_seconds"] for line in scored) / 60 / len(scored)
+    versions = sorted({line["version"] for line in scored})
     several = len({f"{line['machine']} {line['jobs']}" for line in scored}) > 1
     return (
         f"{first['source']}, {_budget(first)} a trial, {minutes:.1f} minutes of training on average; "
         f"{machine['cpu']}, {machine['cores']} cores, {first['jobs']} trials at once of {machine['threads']} "
         f"thread{'s' * (machine['threads'] > 1)} each{', some otherwise' if several else ''}; "
-        f"elastic-infogan {first['version']}, PyTorch {machine['torch']}."
+        f"elastic-infogan {', '.join(versions)}, PyTorch {machine['torch']}."
     )
 
 

@@ -60,11 +60,11 @@ def benchmark(
     minutes:
         Budget of each trial as training time.
     steps:
-        Budget as optimisation steps: the same seed then gives the same weights.
+        Budget as optimisation steps: the same seed then gives the same weights, where the device allows.
     images:
         Budget as real images drawn, whatever the size of the batches.
     jobs:
-        Processes at once. Left out: as many as cores and memory bear, one thread each.
+        Processes at once, which share the cores. Left out: as many as cores and memory bear.
     snapshots:
         Equal parts of the budget at whose ends generated NMI is scored, for its growth; 0 leaves it out.
     fidelity:

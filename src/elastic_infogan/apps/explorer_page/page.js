@@ -171,6 +171,7 @@ async function rename(code, name) {
     field.value = item.name;
     $(":scope > p", card).textContent = numbers(item);
     focused?.focus();
+    showAlike();
     showChosen();
   }
 }
@@ -194,8 +195,10 @@ const shown = { code: 0, order: "typical", page: 0, pages: 1 };
 
 async function showClass(code = 0) {
   Object.assign(shown, { code, page: 0 });
+  const title = showHeading(); // at once: the form beneath acts on the class that is headed
+  $("#images").replaceChildren();
   await showImages();
-  return showHeading();
+  return title;
 }
 
 function showHeading() {
