@@ -1,6 +1,7 @@
 """Which loss updates which parameters: the table, row by row, and that its rows can be reached."""
 
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -126,6 +127,29 @@ def test_with_an_argmax_target_p_learns_through_g_alone():
         terms = objectives.generator_terms(model, latent, fake, fake, target)
         terms["information"].backward(retain_graph=True)
         assert (model.prior.logits.grad is not None) is reaches
+
+
+def test_a_target_that_trains_p_holds_its_entropy(monkeypatch):
+    """Without H(c) p would end at the one class that Q recognises best."""
+    torch.manual_seed(0)
+    model = ElasticInfoGAN(replace(SPEC, continuous=0))
+    reliable = torch.tensor([0.9, 0.85, 0.8, 0.7])
+    others = (1 - reliable)[:, None] / 3
+    answers = (torch.diag(reliable) + others * (1 - torch.eye(4))).log()
+    images = torch.zeros(64, 1, 28, 28)
+    optimiser = torch.optim.SGD([model.prior.logits], 0.5)
+    for _ in range(200):
+        latent = model.draw(64, 0.5, "straight-through")
+        said = SimpleNamespace(logits=answers[latent.code.index])
+        monkeypatch.setattr(model, "q_of", lambda _, said=said: said)
+        terms = objectives.generator_terms(model, latent, images, images, "sample")
+        optimiser.zero_grad()
+        terms["information"].backward()
+        optimiser.step()
+    p = model.prior.probabilities()
+    assert p.argmax() == 0
+    assert p.max() < 0.6
+    assert p.min() > 0.02
 
 
 def test_the_spec_rebuilds_the_model():

@@ -39,6 +39,9 @@ def test_every_recipe_is_consistent(recipe):
         ("jointvae", {"contrast.weight": 1.0}, "--contrast.weight: jointvae has no such part"),
         ("jointvae", {"prior.learned": True}, "--prior.learned: jointvae has no such part"),
         ("elastic", {"model": "jointvae"}, "--latent.noise: jointvae has no such part"),
+        ("elastic", {"prior.start": "shares", **SHARES}, "--prior.start shares: the stage encode numbers"),
+        ("gumbel", {"prior.samples": "hard"}, "--prior.samples hard: no gradient reaches the prior"),
+        ("gumbel", {"networks.q": "encoder", "networks.q_trains_trunk": True}, "--networks.q-trains-trunk"),
         ("infogan", SHARES, "--prior.shares: the prior starts uniform; add --prior.start shares"),
         ("infogan-oracle", {}, "--prior.start shares: the shares are missing"),
         (

@@ -36,6 +36,8 @@ def test_every_limit_is_of_a_setting_and_every_number_has_one():
         ("prior.temperature", 0.0, "--prior.temperature 0: a number above 0 is needed"),
         ("optimiser.q_learning_rate", -1.0, "--optimiser.q-learning-rate -1: 0 or more is needed"),
         ("views.corners", -0.5, "--views.corners -0.5: 0 to 0.4 is needed"),
+        ("views.zoom", 1.5, "--views.zoom 1.5: 0 to 0.95 is needed"),
+        ("views.thickness", 1.5, "--views.thickness 1.5: 0 to 1 is needed"),
         ("views.opening", 3.0, "--views.opening 3: 0 to 1 is needed"),
         ("optimiser.beta1", 1.0, "--optimiser.beta1 1: 0 to 0.99999 is needed"),
         ("schedule.encode", 0.9, "--schedule.encode and --schedule.refine are 1.05 together"),

@@ -288,7 +288,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         self.history_ = run.stats()
         self.classes_found_ = run.classes_found()
         self.model_ = run.load_model(choose_device(self.device))
-        self.class_prior_ = self.model_.prior.probabilities().double().cpu().numpy()
+        self.class_prior_ = self.model_.prior.probabilities().cpu().double().numpy()
         found = [path for pattern in _KEPT for path in sorted(run.path.glob(pattern))]
         self._files = {path.relative_to(run.path).as_posix(): path.read_bytes() for path in found}
 

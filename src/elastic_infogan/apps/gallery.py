@@ -39,7 +39,7 @@ class Gallery:
     @property
     def prior(self) -> NDArray[np.float64]:
         """The learned class probabilities, `(K,)`."""
-        prior: NDArray[np.float64] = self.model.prior.probabilities().detach().double().cpu().numpy()
+        prior: NDArray[np.float64] = self.model.prior.probabilities().detach().cpu().double().numpy()
         return prior
 
     def at(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -31,7 +31,7 @@ def posteriors(
     Returns: arrays `(B, K)`, in the order of the images.
     """
     share = ALONE if processes is None else processes.share
-    own = (probabilities.double().cpu().numpy() for probabilities, _ in stream(model, images, share))
+    own = (probabilities.cpu().double().numpy() for probabilities, _ in stream(model, images, share))
     yield from own if processes is None else processes.in_order(own, -(-len(images) // BATCH))
 
 

@@ -126,7 +126,7 @@ def score_real(model: ClassModel, images: ImageSet) -> dict[str, Any]:
     Returns: `source`, `images`, `shares` (`prior` and `assigned`, `(K,)` each) and, with labels, those of
         `evaluation.scores.evaluate_assigned`.
     """
-    prior = model.prior.probabilities().detach().double().cpu().numpy()
+    prior = model.prior.probabilities().detach().cpu().double().numpy()
     codes = codes_of(model, images.images)
     assigned = shares(codes, model.n_classes)
     scores: dict[str, Any] = {

@@ -32,9 +32,11 @@ def sample_gumbel(shape: tuple[int, ...], like: Tensor) -> Tensor:
     """Standard Gumbel noise `g = -log e`, e ~ Exp(1), of `shape` in the type and on the device of `like`.
 
     Drawn from the default generator of the device. An exponential draw is positive, so that no
-    clipping constant biases the tail.
+    clipping constant biases the tail; the least positive number stands in for the zeros that some devices
+    draw all the same, whose noise would be infinite.
     """
-    return -torch.empty(shape, dtype=like.dtype, device=like.device).exponential_().log()
+    drawn = torch.empty(shape, dtype=like.dtype, device=like.device).exponential_()
+    return -drawn.clamp_min_(torch.finfo(like.dtype).tiny).log_()
 
 
 def gumbel_softmax(log_probabilities: Tensor, noise: Tensor, temperature: float) -> Tensor:
@@ -88,8 +90,9 @@ def nt_xent(anchors: Tensor, views: Tensor, temperature: float, candidates: Tens
     n = len(anchors)
     # One matrix product holds every similarity; a feature is never its own candidate.
     logits = own @ others.t() / temperature
-    logits[torch.arange(2 * n), torch.arange(2 * n)] = -math.inf
-    partner = torch.arange(2 * n, device=own.device).roll(n)
+    itself = torch.arange(2 * n, device=own.device)
+    logits[itself, itself] = -math.inf
+    partner = itself.roll(n)
     return F.cross_entropy(logits, partner)
 
 

@@ -93,7 +93,8 @@ def generator_terms(
         fake: generated images with their graph, `(N, C, H, W)`.
         seen: the same as D, and a Q on its trunk, sees them.
         target: `argmax` makes Q recover the index of the code, so that p learns through G alone (the
-            published code); `sample` makes it recover the relaxed code, so that p learns here too.
+            published code); `sample` makes it recover the relaxed code, so that p learns here too, and then
+            H(c) belongs to the bound: without it p would end at the class that is recognised best.
     """
     hidden = model.discriminator.trunk(seen)
     q = model.q_of(hidden if model.spec.q == "trunk" else fake)
@@ -104,6 +105,8 @@ def generator_terms(
         ),
         "information": functional.categorical_mutual_information_loss(q.logits, code),
     }
+    if target == "sample":
+        terms["information"] = terms["information"] - model.prior.entropy()
     if model.spec.continuous:
         terms["information_continuous"] = functional.gaussian_mutual_information_loss(
             q.mean, q.log_variance, latent.continuous

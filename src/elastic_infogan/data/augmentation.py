@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from elastic_infogan.data.colours import draw_colours, recolour
-from elastic_infogan.data.views import warp
 
 __all__ = ["augment", "draw_augmentation"]
 
@@ -59,11 +58,20 @@ def augment(images: Tensor, rows: Mapping[str, Tensor]) -> Tensor:
     seen = images
     if "colours" in rows:
         seen = recolour(seen, rows["brightness"], rows["contrast"], rows["colours"])
-    maps = torch.eye(3, device=images.device).repeat(len(images), 1, 1)
-    maps[:, :2, 2] = rows["shift"]
     columns, lines = (
         (torch.arange(size, device=images.device) - rows["centre"][:, [i]]).abs() < rows["reach"][:, [i]]
         for i, size in enumerate((width, height))
     )
     covered = columns[:, None, None, :] & lines[:, None, :, None]
-    return torch.where(rows["changed"], warp(seen, maps).masked_fill(covered, 0.0), images)
+    return torch.where(rows["changed"], shifted(seen, rows["shift"]).masked_fill(covered, 0.0), images)
+
+
+def shifted(images: Tensor, by: Tensor) -> Tensor:
+    """Images `(N, C, H, W)` that show what is `by` pixels (N, 2) further across and down; edges repeat."""
+    _, channels, height, width = images.shape
+    across, down = (
+        (torch.arange(size, device=images.device) + by[:, [i]].long()).clamp(0, size - 1)
+        for i, size in enumerate((width, height))
+    )
+    lines = images.gather(2, down[:, None, :, None].expand(-1, channels, -1, width))
+    return lines.gather(3, across[:, None, None, :].expand(-1, channels, height, -1))

@@ -86,7 +86,7 @@ def gather(
     asked = ask(model, generated.reshape(-1, *generated.shape[2:])).probabilities
     return Evidence(
         answers=answers,
-        prior=model.prior.probabilities().detach().double().cpu().numpy(),
+        prior=model.prior.probabilities().detach().cpu().double().numpy(),
         learned_prior=config.prior.learned,
         groups=two_groups(model, images, answers),
         links=affinity(answers),

@@ -67,7 +67,7 @@ def two_groups(model: ClassModel, images: NDArray[np.uint8], answers: Answers) -
         if len(members) >= ENOUGH:
             chosen = np.sort(np.random.default_rng(0).permutation(members)[:MEMBERS])
             hidden = model.hidden(torch.from_numpy(np.array(images[chosen])))
-            features = torch.nn.functional.normalize(hidden, dim=1).double().cpu().numpy()
+            features = torch.nn.functional.normalize(hidden, dim=1).cpu().double().numpy()
             found[code] = _divide(features, chosen)
     return found
 

@@ -71,6 +71,8 @@ def _check_jointvae(config: Config) -> None:
 def _check_game(config: Config) -> None:
     if config.networks.q == "trunk" and config.schedule.encode:
         raise ConfigError("--networks.q trunk: Q has no encoder to train ahead; use --schedule.encode 0")
+    if config.networks.q_trains_trunk and config.networks.q != "trunk":
+        raise ConfigError("--networks.q-trains-trunk: Q has an encoder of its own; add --networks.q trunk")
     if config.latent.continuous and not config.information.trains_q:
         raise ConfigError(
             "--information.no-trains-q: Q's head for continuous codes would never learn; "
@@ -81,10 +83,25 @@ def _check_game(config: Config) -> None:
             "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "
             "use --adversary.no-conditional or --schedule.encode above 0"
         )
+    _check_prior(config)
     if config.schedule.refine and not config.schedule.encode:
         raise ConfigError(
             f"--schedule.refine {config.schedule.refine:g}: what is refined are the classes that the stage "
             "encode ends with; use --schedule.refine 0 or --schedule.encode above 0"
+        )
+
+
+def _check_prior(config: Config) -> None:
+    """Refuse shares for classes in another order, and codes from which a learned prior learns nothing."""
+    prior = config.prior
+    if config.schedule.encode and prior.start == "shares":
+        raise ConfigError(
+            "--prior.start shares: the stage encode numbers the classes that it finds as it likes; use "
+            "--prior.start uniform, or --schedule.encode 0"
+        )
+    if prior.learned and prior.samples == "hard" and not config.schedule.encode:
+        raise ConfigError(
+            "--prior.samples hard: no gradient reaches the prior; use straight-through, or --prior.no-learned"
         )
 
 

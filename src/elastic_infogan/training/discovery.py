@@ -119,7 +119,8 @@ def agreement(state: State) -> float:
 def _agreement(state: State) -> float:
     looks = looks_of(state, _looked_at(state))
     n_classes, _ = _number(state, looks)
-    return grouped(looks, n_classes, state.config.seed).agreement
+    found = grouped(looks, n_classes, state.config.seed)
+    return found.agreement if found.kinds else 0.0  # on what is not kept in the end all may agree
 
 
 def _found(state: State) -> tuple[Count | None, LinearPosterior, Tensor]:

@@ -31,6 +31,9 @@ __all__ = ["Compared", "Grouped", "Looks", "compared", "confirmed", "grouped"]
 SMALL_CLUSTERS = 10
 """Clusters for each class before joining."""
 
+MOST_CLUSTERS = 2000
+"""Of all classes together, but for two of each: joining takes time with the cube of their number."""
+
 LEAST_NEIGHBOURS = 3
 """Neighbours of an image that are looked at, at least."""
 
@@ -159,13 +162,22 @@ class Compared:
         return [reciprocal_links(self.neighbours, clusters, number), *pixels]
 
 
+def _how_many(n_classes: int, images: int) -> int:
+    """Small clusters to find among images.
+
+    >>> _how_many(10, 20000), _how_many(1000, 20000), _how_many(10, 60)
+    (100, 2000, 60)
+    """
+    return min(SMALL_CLUSTERS * n_classes, max(MOST_CLUSTERS, 2 * n_classes), images)
+
+
 def compared(looks: Looks, n_classes: int, seed: int) -> Compared:
     """What has a say beside features: what mostly stays within the classes that features alone give.
 
     For drawings strokes and pixels do; for photographs they do not.
     """
     features = looks.features.cpu().numpy()
-    small = min(SMALL_CLUSTERS * n_classes, len(features))
+    small = _how_many(n_classes, len(features))
     clusters = small_clusters(features, small, seed)
     linked = reciprocal_links(looks.by_features, clusters, small)
     classes = join(linked, n_classes=n_classes).classes[clusters]
@@ -274,7 +286,7 @@ def _explained(vectors: Tensor, classes: NDArray[np.int64]) -> float:
 
 def _from_start(by: Compared, n_classes: int, seed: int) -> list[NDArray[np.int64]]:
     """Classes from one k-means start, joined along each selection of links, the last along all."""
-    small = min(SMALL_CLUSTERS * n_classes, len(by.vectors))
+    small = _how_many(n_classes, len(by.vectors))
     clusters = by.clusters(small, seed)
     ways = _selections(by.links(clusters, small))
     return [_after_votes(by, clusters, linked, n_classes) for linked in ways]

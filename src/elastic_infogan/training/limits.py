@@ -54,11 +54,10 @@ LIMITS: Mapping[str, Limit] = {
     **dict.fromkeys(("variational.capacity_class", "variational.capacity_continuous"), _NOT_NEGATIVE),
     "variational.growth": _FRACTION,
     "channels": Limit(1, 3),
-    "views.crop": Limit(0, 0.95),
+    **dict.fromkeys(("views.crop", "views.zoom"), Limit(0, 0.95)),
     "views.shear": Limit(0, 80),
     "views.corners": Limit(0, 0.4),  # where opposite corners meet, the map turns over
-    "views.colour": _FRACTION,
-    "views.opening": _FRACTION,
+    **dict.fromkeys(("views.colour", "views.opening", "views.thickness"), _FRACTION),
     **dict.fromkeys(("optimiser.beta1", "optimiser.q_beta1", "optimiser.beta2"), _DECAY),
 }
 """Learning rates and the ranges of views, of which there are many, are not negative; see `_limit_of`."""

@@ -171,7 +171,10 @@ def own_statistics(state: State) -> Iterator[None]:
 
 @torch.no_grad()
 def settle(state: State, batches: int = 32, batch: int = 256) -> None:
-    """Give Q's encoder the running statistics of untouched real images, averaged over some batches."""
+    """Give Q's encoder the running statistics of untouched real images, averaged over some batches.
+
+    They are drawn as the stage that ends drew them: on leaving encode rare groups more often than they occur.
+    """
     if not batch_norms(state):
         return
     for layer in batch_norms(state):
