@@ -14,11 +14,12 @@ from typing import Any
 __all__ = ["arguments", "describe", "report", "spread", "use_threads"]
 
 
-def arguments(description: str) -> ArgumentParser:
-    """A parser with the flags that all benchmarks have."""
+def arguments(description: str, *, threads: bool = True) -> ArgumentParser:
+    """A parser with the flags that all benchmarks have, or all in which torch computes."""
     parser = ArgumentParser(description=description, formatter_class=ArgumentDefaultsHelpFormatter)
     parser.add_argument("--out", type=Path, help="write the figures and the machine as JSON")
-    parser.add_argument("--threads", type=int, help="threads of torch; all cores when left out")
+    if threads:
+        parser.add_argument("--threads", type=int, help="threads of torch; all cores when left out")
     return parser
 
 

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from machine import arguments, describe, report
+from machine import arguments, describe, report, use_threads
 
 from elastic_infogan.data.names import Names
 from elastic_infogan.data.store import write_index
@@ -97,6 +97,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24, help="budget of the run")
     parser.add_argument("--images", default="10000,2000000", help="sizes of synthetic stores, by commas")
     options = parser.parse_args()
+    use_threads(options.threads)
+    machine = describe()
     figures = {"mnist": train("mnist", options.recipe, options.steps, options.threads)}
     for number in map(int, filter(None, options.images.split(","))):
         with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +111,7 @@ def main() -> None:
             f"train {source}, {options.recipe}: {found['peak_gb']} GB resident, {found['own_gb']} GB its own"
         )
     facts = {"recipe": options.recipe, "steps": options.steps, "side": SIDE}
-    report("memory", describe(), facts | figures, options.out)
+    report("memory", machine, facts | figures, options.out)
 
 
 if __name__ == "__main__":

@@ -104,13 +104,14 @@ def measure(folder: Path, number: int, size: int, rounds: int) -> dict[str, Any]
 
 def main() -> None:
     """Measure, print and, where asked, write."""
-    parser = arguments("Packing a folder of JPEG pictures against decoding alone.")
+    parser = arguments("Packing a folder of JPEG pictures against decoding alone.", threads=False)
     parser.add_argument("--pictures", type=int, default=10_000, help="how many")
     parser.add_argument("--different", type=int, default=200, help="how many different ones")
     parser.add_argument("--side", type=int, default=256, help="their side in pixels")
     parser.add_argument("--size", type=int, default=64, help="side in pixels to pack them in")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each side")
     options = parser.parse_args()
+    machine = describe()
     with tempfile.TemporaryDirectory() as folder:
         size = write_pictures(Path(folder, "pictures"), options.pictures, options.side, options.different)
         figures = measure(Path(folder), options.pictures, options.size, options.rounds)
@@ -123,8 +124,8 @@ def main() -> None:
             f"{side} over pack: {clock['median']:.2f} ({clock['min']:.2f}–{clock['max']:.2f}) by the clock, "
             f"{processor['median']:.2f} ({processor['min']:.2f}–{processor['max']:.2f}) in processor time"
         )
-    facts = {name: value for name, value in vars(options).items() if name not in ("out", "threads")}
-    report("packing", describe(), facts | {"mean_bytes": size // options.pictures} | figures, options.out)
+    facts = {name: value for name, value in vars(options).items() if name != "out"}
+    report("packing", machine, facts | {"mean_bytes": size // options.pictures} | figures, options.out)
 
 
 if __name__ == "__main__":

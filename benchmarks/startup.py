@@ -30,9 +30,10 @@ def seconds(arguments: list[str]) -> float:
 
 def main() -> None:
     """Measure, print and, where asked, write."""
-    parser = arguments("Wall time of `elastic-infogan --help`.")
+    parser = arguments("Wall time of `elastic-infogan --help`.", threads=False)
     parser.add_argument("--rounds", type=int, default=10, help="repetitions")
     options = parser.parse_args()
+    machine = describe()
     answer, bare = [*command(), "--help"], [sys.executable, "-c", "pass"]
     seconds(answer)  # writes byte code where there is none yet
     figures = {
@@ -42,7 +43,7 @@ def main() -> None:
     for name, words in (("help_s", "elastic-infogan --help"), ("bare_python_s", "python alone")):
         times = figures[name]
         print(f"{words:24} {times['median']:.3f} s ({times['min']:.3f}–{times['max']:.3f})")
-    report("startup", describe(), figures, options.out)
+    report("startup", machine, figures, options.out)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,8 @@ def prepared(recipe: str, stage: str, batch: int) -> State:
     config = replace(config, schedule=replace(config.schedule, encode_batch=2 * batch))
     state = setup(config, load("mnist").images)
     state.stage = stage
+    if state.config.schedule.encode and stage != "encode":
+        state.labels = torch.randint(10, (len(state.batches),))
     return state
 
 

@@ -154,6 +154,15 @@ def test_links_to_files_of_the_repository_lead_somewhere(text):
     assert [target for target in targets if not (text.parent / target).exists()] == []
 
 
+def test_a_method_that_is_no_recipe_is_scored_as_the_how_to_says(monkeypatch):
+    monkeypatch.setattr("elastic_infogan.evaluation.reference_network.STEPS_AT_LEAST", 30)
+    (code,) = blocks(ROOT / "docs/how-to/benchmark.md", "python")
+    names = {}
+    exec(code.replace('"mnist"', '"digits"'), names)
+    assert names["real"]["accuracy"] > 0.5
+    assert 0 <= names["generated"]["generated_nmi"] <= 1
+
+
 def test_the_python_of_readme_and_tutorial_runs(tmp_path, monkeypatch):
     (estimator,), (modules,) = blocks(README, "python"), blocks(ROOT / "docs/tutorials/research.md", "python")
     names = {}

@@ -186,3 +186,27 @@ def test_labels_stay_while_q_is_refined_and_are_told_anew_after_it(small, digits
     assert len(refined) == 15
     assert all(torch.equal(labels, refined[0]) for labels in refined)
     assert not torch.equal(seen[-1][1], refined[0])
+
+
+@pytest.mark.parametrize(
+    ("stage", "step", "left"),
+    [
+        *[("encode", 0, 1.0), ("encode", 12, 1.0), ("encode", 18, 0.25)],
+        *[("refine", 20, 1.0), ("refine", 33, 1 / 3)],
+        *[("play", 35, 1.0), ("play", 74, 1.0), ("play", 87, 0.5), ("play", 100, 0.0)],
+    ],
+)
+def test_learning_rates_are_those_of_the_stage_and_fall_over_its_last_part(stage, step, left, small, digits):
+    state = setup(small(steps=100), digits)
+    rates, prior = state.config.optimiser, state.config.prior.learning_rate
+    before = {"encode": rates.encode_learning_rate, "refine": rates.refine_learning_rate}
+    state.stage, state.step = stage, step
+    loop.set_learning_rates(state)
+    found = {name: [group["lr"] for group in o.param_groups] for name, o in state.optimisers.items()}
+    whole = {"q": [before.get(stage, rates.q_learning_rate)]}
+    if stage == "play":
+        whole["generator"] = [rates.generator_learning_rate, prior]
+        whole["discriminator"] = [rates.discriminator_learning_rate]
+    for name, lr in whole.items():
+        assert found[name] == pytest.approx([left * rate for rate in lr], abs=1e-9)
+    assert state.decay == pytest.approx(left)

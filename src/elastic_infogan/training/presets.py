@@ -8,7 +8,19 @@ from typing import Any
 
 from elastic_infogan.training.config import Views
 
-__all__ = ["HANDWRITING", "PRESETS", "STROKES", "filled", "ranges", "unfilled"]
+__all__ = [
+    "DIGITS",
+    "FACES",
+    "HANDWRITING",
+    "LETTERS",
+    "NATURAL",
+    "OBJECTS",
+    "PRESETS",
+    "STROKES",
+    "filled",
+    "ranges",
+    "unfilled",
+]
 
 DIGITS = Views(
     preset="digits",
