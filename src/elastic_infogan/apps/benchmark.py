@@ -140,7 +140,7 @@ def _ask(folder: BenchmarkFolder, trials: Sequence[Trial], options: Options, ima
                 "imbalance": config.imbalance,
                 "seed": config.seed,
                 "budget": options.budget.as_dict(),
-                "images": list(trial.images),
+                "fingerprint": list(trial.images),
                 "fidelity": options.fidelity,
                 "jobs": jobs,
                 "config": flatten(config),

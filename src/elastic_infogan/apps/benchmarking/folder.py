@@ -57,7 +57,7 @@ class TrialFolder:
                         f"{self.path} was begun with {name} = {value!r}, not {wanted[name]!r}: "
                         "choose another --out, or another name among --variants"
                     )
-            if self.asked().get("images", content["images"]) != content["images"]:
+            if self.asked().get("fingerprint", content["fingerprint"]) != content["fingerprint"]:
                 raise ConfigError(f"{self.path} was begun with other images: choose another --out")
         if not self.done:
             write_json(self.path / "request.json", content)
