@@ -210,3 +210,16 @@ def test_learning_rates_are_those_of_the_stage_and_fall_over_its_last_part(stage
     for name, lr in whole.items():
         assert found[name] == pytest.approx([left * rate for rate in lr], abs=1e-9)
     assert state.decay == pytest.approx(left)
+
+
+def test_every_stage_takes_a_step_in_bf16_and_keeps_its_weights_in_single_precision(small, digits):
+    state = setup(small(precision="bf16-mixed"), digits)
+    state.labels = torch.arange(len(state.batches)) % 10
+    for stage, moves in (("encode", "encoder"), ("refine", "q_head"), ("play", "generator")):
+        state.stage = stage
+        loop.set_learning_rates(state)
+        before = [p.detach().clone() for p in state.model.group(moves)]
+        loop.STEPS[stage](state)
+        after = list(state.model.group(moves))
+        assert any((a != b).any() for a, b in zip(before, after, strict=True)), stage
+    assert all(p.dtype == torch.float32 and p.isfinite().all() for p in state.model.parameters())
