@@ -114,7 +114,7 @@ def _resolved(trial: Trial, sources: dict[Key, ImageSet]) -> Trial:
     """A trial with its budget, and the certainty that its imbalance can be drawn."""
     images, spec = sources[_key(trial.config)], trial.config.imbalance
     if images.labels is None:
-        raise ConfigError(f"a benchmark scores by labels, and {images.origin} has none: --set labels=FILE")
+        raise ConfigError(f"a benchmark scores by labels: {images.origin} has no labels; --set labels=FILE")
     n, drawn = len(images), np.zeros(0, np.int64)
     if spec is not None:
         n = int((drawn := imbalance.counts(spec, np.bincount(images.labels))).sum())
