@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import torch.distributed as dist
+
 from elastic_infogan.apps import terminal
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config
@@ -41,6 +43,8 @@ def in_all(config: Config, work: Callable[[Processes], None], left: str = GOES_O
         terminal.silence()
     with loss_told(left):
         work(processes)
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()  # its threads end before the interpreter, which else aborts now and then
 
 
 def _rank(config: Config) -> int:
