@@ -71,5 +71,5 @@ def open_gallery(path: Path, source: str | None = None, device: str = "auto") ->
     """
     run = Run.open(path)
     model = run.load_model(choose_device(device))
-    images = read_for(model, source) if source else read_of_run(run, model, judged=False).images
+    images = read_of_run(run, model, judged=False).images if source is None else read_for(model, source)
     return Gallery(run, model, images, ask(model, images.images))
