@@ -46,7 +46,12 @@ def own_run(explorable, tmp_path):
 @pytest.fixture
 def client(own_run, gallery):
     """The page of a run that a test may write to, as the browser on this machine gets it."""
-    return TestClient(guarded(Explored(replace(gallery, run=Run.open(own_run))), None), base_url=HERE)
+    return TestClient(guarded(explored(gallery, own_run), None), base_url=HERE)
+
+
+def explored(gallery, path):
+    run = Run.open(path)
+    return Explored(replace(gallery, run=run, trained=run.model_state()))
 
 
 @pytest.fixture(scope="module")
@@ -429,7 +434,46 @@ def test_what_is_no_name_of_a_host_is_said(explorable, fails):
 
 
 def test_two_pages_of_one_run_keep_each_others_names(own_run, gallery):
-    first, second = (Explored(replace(gallery, run=Run.open(own_run))) for _ in range(2))
+    first, second = (explored(gallery, own_run) for _ in range(2))
     first.rename(lambda classes: classes.named(0, "circle"))
     second.rename(lambda classes: classes.named(1, "stroke"))
     assert ClassNames.of(Run.open(own_run), 10).names == {0: "circle", 1: "stroke"}
+
+
+def test_a_page_of_an_explore_that_has_ended_is_refused_and_changes_nothing(client, own_run):
+    opened = client.get("/api/run").json()["opened"]
+    for headers, status in (({"X-Opened": opened}, 200), ({"X-Opened": "another"}, 400), ({}, 200)):
+        answer = client.put("/api/classes/2/name", json={"name": f"n{status}"}, headers=headers)
+        assert answer.status_code == status, headers
+    assert "reload it" in client.get("/api/classes/2/images", headers={"X-Opened": "another"}).json()["error"]
+    assert ClassNames.of(Run.open(own_run), 10).name(2) == "n200"
+
+
+def test_separating_gives_each_class_its_own_name_again():
+    merged = ClassNames(6).named(1, "cat").named(3, "dog").merge([1, 3, 5])
+    assert [merged.name(code) for code in (1, 3, 5)] == ["cat"] * 3
+    assert merged.codes_named("cat") == [1, 3, 5] and not merged.codes_named("dog")
+    assert [merged.separate(3).name(code) for code in (1, 3, 5)] == ["cat", "dog", ""]
+    assert [merged.named(5, "pet").separate(3).name(code) for code in (1, 3, 5)] == ["pet"] * 3
+
+
+def test_names_of_any_script_are_kept(own_run):
+    names = ["می‌خواهم", "👩‍🔬", "a\u00a0b", " tab\t"]
+    classes = ClassNames(6)
+    for code, name in enumerate(names):
+        classes = classes.named(code, name)
+    classes.save(Run.open(own_run))
+    read = ClassNames.of(Run.open(own_run), 6)
+    assert [read.name(code) for code in range(4)] == ["می‌خواهم", "👩‍🔬", "a b", "tab"]
+
+
+def test_large_images_are_small_among_others_and_whole_by_themselves(gallery, own_run, monkeypatch):
+    monkeypatch.setattr("elastic_infogan.apps.explored.LARGEST", 4)
+    page = TestClient(guarded(explored(gallery, own_run), None), base_url=HERE)
+    code = int(gallery.answers.counts.argmax())
+    shown = page.get(f"/api/classes/{code}/images").json()["images"][0]
+    assert pixels(shown["source"]).shape == (4, 4)
+    with Image.open(io.BytesIO(page.get("/" + shown["whole"]).content)) as whole:
+        index = int(shown["whole"].removeprefix("api/images/").removesuffix(".png"))
+        assert (np.asarray(whole) == gallery.images.images[index, ..., 0]).all()
+    assert page.get("/api/images/1000000.png").status_code == 400

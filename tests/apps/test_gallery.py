@@ -25,7 +25,7 @@ def test_pictures_of_a_class_are_its_members(gallery):
     for index, shown in zip(gallery.answers.typical(code, 3), gallery.typical(code, 3), strict=True):
         assert gallery.answers.codes[index] == code
         assert (shown == gallery.images.images[index]).all()
-    assert len(gallery.uncertain(code, 10**6)) == gallery.answers.counts[code]
+    assert len(gallery.typical(code, 10**6)) == gallery.answers.counts[code]
 
 
 def test_generated_images_repeat_with_their_seed_and_differ_with_class_and_seed(gallery):

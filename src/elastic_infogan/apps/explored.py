@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from elastic_infogan.apps.assignments import assignment_rows
 from elastic_infogan.apps.gallery import Gallery
@@ -30,17 +32,23 @@ EXAMPLES, ACROSS = 8, 4
 """images beside the name of a class, and of these in a row"""
 MOST_MEGAPIXELS = 50
 """of a picture that is dropped in: what a telephone takes, and 150 MB once decoded"""
+LARGEST = 128
+"""pixels of a side among others on a page; one that is looked at by itself has all of its own"""
 _ROWS = 2000
 """rows of the table that are made at once"""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """An image as the page shows it: its name, a PNG, and its likeliest classes with their probabilities."""
+    """An image as the page shows it: its name, a PNG, and its likeliest classes with their probabilities.
+
+    `index` is its place in the set, where it has one.
+    """
 
     name: str
     png: bytes
     likely: list[dict[str, Any]]
+    index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,9 @@ class Explored:
 
     Arguments:
         gallery: a run, its images and Q's answers for them.
+
+    Attributes:
+        opened: tells this explorer from any that was served at the same address before.
     """
 
     def __init__(self, gallery: Gallery) -> None:
@@ -79,7 +90,7 @@ class Explored:
         self.axes = directions(gallery.model)
         self.alike = suggested_merges(gallery.run, gallery.model.n_classes)
         self._model_lock, self._names_lock = Lock(), Lock()
-        self._trained = gallery.run.model_state()
+        self.opened = secrets.token_hex(8)
         self._sorted = self._sort(ClassNames.of(gallery.run, gallery.model.n_classes))
 
     @property
@@ -101,7 +112,7 @@ class Explored:
             RunError: the run folder cannot be read or written, or has another model by now; nothing changed.
         """
         with self._names_lock:
-            if self.gallery.run.model_state() != self._trained:
+            if self.gallery.run.model_state() != self.gallery.trained:
                 raise RunError(
                     "the run was trained on since this page began: stop explore and start it again"
                 )
@@ -116,7 +127,8 @@ class Explored:
         """The run, its latents and its classes, as the page asks for them first."""
         spec, images, now = self.gallery.model.spec, self.gallery.images, self._sorted
         return {
-            "run": self.gallery.run.path.resolve().name,
+            "opened": self.opened,
+            "run": _printable(self.gallery.run.path.resolve().name),
             "source": _printable(images.origin.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]),
             "images": len(images),
             "size": spec.size,
@@ -164,11 +176,22 @@ class Explored:
             raise ConfigError(f"there is no page {page + 1}; this class has {pages}")
         shown = members[page * PAGE : (page + 1) * PAGE]
         pixels, said = self.gallery.at(shown), self.gallery.answers.probabilities[shown]
+        names = (_printable(self.gallery.images.name(index)) for index in shown.tolist())
         images = [
-            Shown(_printable(self.gallery.images.name(int(index))), png(image), _likely(now.classes, answer))
-            for index, image, answer in zip(shown, pixels, said, strict=True)
+            Shown(name, png(_small(image)), _likely(now.classes, answer), index)
+            for name, image, answer, index in zip(names, pixels, said, shown.tolist(), strict=True)
         ]
         return Page(images, pages, len(members))
+
+    def image(self, index: int) -> bytes:
+        """One image of the set as a PNG, in all its pixels.
+
+        Raises:
+            ConfigError: there is no such image.
+        """
+        if not 0 <= index < len(self.gallery.images):
+            raise ConfigError(f"there is no image {index}; the set has {len(self.gallery.images):,}")
+        return png(self.gallery.at(np.array([index]))[0])
 
     def examples(self, code: int) -> bytes:
         """The most typical images of a class on one PNG; one request instead of `EXAMPLES`.
@@ -181,7 +204,8 @@ class Explored:
         if not len(members):
             raise ConfigError(f"no image is of class {code}")
         file = BytesIO()
-        grid(torch.from_numpy(self.gallery.at(members)), ACROSS).save(file, "PNG")
+        images = np.stack([_small(image) for image in self.gallery.at(members)])
+        grid(torch.from_numpy(images), ACROSS).save(file, "PNG")
         return file.getvalue()
 
     def make(self, wish: Wish) -> list[bytes]:
@@ -233,6 +257,15 @@ def _likely(classes: ClassNames, probabilities: NDArray[np.float32], most: int =
     leads = [group[0] for group in classes.groups()]
     best = sorted(leads, key=lambda code: -merged[code])[:most]
     return [{"code": code, "title": classes.title(code), "probability": float(merged[code])} for code in best]
+
+
+def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image `(S, S, C)`, smaller where it is too large for a page of many."""
+    if len(image) <= LARGEST:
+        return image
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    smaller = np.asarray(picture.resize((LARGEST, LARGEST), Image.Resampling.LANCZOS))
+    return smaller.reshape(LARGEST, LARGEST, image.shape[2])
 
 
 def _printable(name: str) -> str:

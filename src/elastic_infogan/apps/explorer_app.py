@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from elastic_infogan.apps.explored import MOST_MEGAPIXELS, Explored, Shown
 from elastic_infogan.apps.explorer_guard import MOST_BYTES, Guard
 from elastic_infogan.apps.steering import Wish
-from elastic_infogan.errors import ElasticInfoGANError, RunError
+from elastic_infogan.errors import ConfigError, ElasticInfoGANError, RunError
 from elastic_infogan.training.limits import LIMITS
 
 __all__ = ["guarded", "page_files"]
@@ -52,7 +52,13 @@ class Merge(BaseModel):
 
 def guarded(explored: Explored, token: str | None, cookie: str = "elastic-infogan") -> ASGIApp:
     """The whole application behind its guard; `token` is None where it is bound to loopback."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    def of_this(x_opened: Annotated[str | None, Header()] = None) -> None:
+        """A page that was left open must not show or name the classes of what is served there now."""
+        if x_opened not in (None, explored.opened):
+            raise ConfigError("this page is of an explore that has ended: reload it")
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(of_this)])
     app.add_exception_handler(ElasticInfoGANError, _tell)
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     _add_page(app)
@@ -94,6 +100,10 @@ def _add_looking(app: FastAPI, explored: Explored) -> None:
     def examples(code: int) -> Response:
         return Response(explored.examples(code), media_type="image/png")
 
+    @app.get("/api/images/{index}.png")
+    def image(index: int) -> Response:
+        return Response(explored.image(index), media_type="image/png")
+
     @app.get("/api/assignments.csv")
     def table() -> Response:
         headers = {"Content-Disposition": 'attachment; filename="assignments.csv"'}
@@ -126,7 +136,8 @@ def _add_naming(app: FastAPI, explored: Explored) -> None:
 
 
 def _shown(image: Shown) -> dict[str, Any]:
-    return {"name": image.name, "source": _embedded(image.png), "likely": image.likely}
+    content = {"name": image.name, "source": _embedded(image.png), "likely": image.likely}
+    return content if image.index is None else {**content, "whole": f"api/images/{image.index}.png"}
 
 
 def _embedded(image: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from elastic_infogan.apps import terminal
 from elastic_infogan.apps.inference import pictures_of
 from elastic_infogan.apps.inputs import read_for, read_of_run
 from elastic_infogan.core.class_model import ClassModel
@@ -29,12 +30,14 @@ class Gallery:
         model: in eval mode.
         images: those that were asked about.
         answers: Q's, in the order of the images: shares, intervals, confusion, typical and uncertain ones.
+        trained: the state of the run's model, see `Run.model_state`, from before it was read.
     """
 
     run: Run
     model: ClassModel
     images: ImageSet
     answers: Answers
+    trained: tuple[int, int] | None
 
     @property
     def prior(self) -> NDArray[np.float64]:
@@ -49,10 +52,6 @@ class Gallery:
     def typical(self, code: int, n: int) -> NDArray[np.uint8]:
         """The at most `n` most typical images of a class, `(M, H, W, C)`."""
         return self.at(self.answers.typical(code, n))
-
-    def uncertain(self, code: int, n: int) -> NDArray[np.uint8]:
-        """The at most `n` least certain images of a class, `(M, H, W, C)`."""
-        return self.at(self.answers.uncertain(code, n))
 
     def generated(self, codes: int | Sequence[int], n: int, seed: int = 0) -> NDArray[np.uint8]:
         """`n` new images of a class, or of several in turn, `(n, H, W, C)`.
@@ -70,6 +69,9 @@ def open_gallery(path: Path, source: str | None = None, device: str = "auto") ->
         DataError: the source cannot be read.
     """
     run = Run.open(path)
+    trained = run.model_state()
     model = run.load_model(choose_device(device))
     images = read_of_run(run, model, judged=False).images if source is None else read_for(model, source)
-    return Gallery(run, model, images, ask(model, images.images))
+    with terminal.counted("looking at images") as told:
+        answers = ask(model, images.images, told)
+    return Gallery(run, model, images, answers, trained)

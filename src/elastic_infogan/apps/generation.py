@@ -106,7 +106,7 @@ def _meant(word: str, classes: ClassNames) -> list[int]:
         return [int(word)]
     codes = classes.codes_named(word) if word else []
     if not codes:
-        known = ", ".join(sorted(set(classes.names.values())))
+        known = ", ".join(sorted({classes.name(code) for code in classes.names}))
         hint = f" or the names {known}" if known else ""
         raise ConfigError(f"--classes: {word!r} is no class; numbers such as 0,3{hint} are needed")
     return codes

@@ -6,7 +6,7 @@ import json
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,16 +23,19 @@ LONGEST = 60
 NUMBER = re.compile(r"(class)?[\s_-]*\d+", re.IGNORECASE)
 """what stands for a class that has no name: 3, Class 3, class-03"""
 
+_JOINERS = {0x200C: None, 0x200D: None}
+"""without form of their own, but part of how Persian, Hindi and many emoji are written"""
+
 Float = TypeVar("Float", bound=np.floating[Any])
 
 
 @dataclass(frozen=True)
 class ClassNames:
-    """Names and merges; merged classes share the lowest number among them and one name.
+    """Names and merges; merged classes share the lowest number among them and the first of their names.
 
     Arguments:
         n_classes: K.
-        names: by class number; a class without a name is absent.
+        names: by class number; a class without a name is absent. Classes of a merge keep their own.
         merged: groups of two or more classes, sorted, none of them in two groups.
 
     >>> classes = ClassNames(4).named(2, "cat").merge([3, 2])
@@ -70,10 +73,10 @@ class ClassNames:
     def _filled(self, content: Any, where: str) -> ClassNames:
         try:
             result = self
-            for group in content["merged"]:
-                result = result.merge([operator.index(code) for code in group])
             for code, name in content["names"].items():
                 result = result.named(int(code), name)
+            for group in content["merged"]:
+                result = result.merge([operator.index(code) for code in group])
         except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
             raise RunError(f"{where} does not fit this run: {error}; mend it or take it away") from error
         return result
@@ -94,8 +97,8 @@ class ClassNames:
         return [self.members(code) for code in range(self.n_classes) if self.lead(code) == code]
 
     def name(self, code: int) -> str:
-        """The name of a class; empty where it has none."""
-        return self.names.get(code, "")
+        """The name of a class, or of those merged with it; empty where none has one."""
+        return next((self.names[own] for own in self.members(code) if own in self.names), "")
 
     def title(self, code: int) -> str:
         """The name of a class, or its number where it has none."""
@@ -113,17 +116,16 @@ class ClassNames:
                 looks like the number of a class.
         """
         self._check([code])
-        if not name.isprintable() or "," in name:
+        name = name.replace("\u00a0", " ").strip()
+        if not name.translate(_JOINERS).isprintable() or "," in name:
             raise ConfigError("a name is one line of letters that can be seen, without commas")
-        name = name.strip()
         if NUMBER.fullmatch(name):
             raise ConfigError(f"{name!r} would be taken for the number of a class; choose another name")
         if len(name) > LONGEST:
             raise ConfigError(f"a name of {len(name)} letters is too long; {LONGEST} are enough")
-        names = {c: n for c, n in self.names.items() if c not in self.members(code)}
-        return ClassNames(
-            self.n_classes, names | (dict.fromkeys(self.members(code), name) if name else {}), self.merged
-        )
+        others = {c: n for c, n in self.names.items() if c not in self.members(code)}
+        own = dict.fromkeys(self.members(code), name) if name else {}
+        return replace(self, names=others | own)
 
     def merge(self, codes: Sequence[int]) -> ClassNames:
         """The same with these classes, and those already merged with them, counted as one.
@@ -136,14 +138,15 @@ class ClassNames:
         self._check(codes)
         group = tuple(sorted({member for code in codes for member in self.members(code)}))
         rest = [old for old in self.merged if old[0] not in group]
-        result = ClassNames(self.n_classes, self.names, tuple(sorted([*rest, group])))
-        return result.named(group[0], next((self.name(c) for c in group if self.name(c)), ""))
+        return replace(self, merged=tuple(sorted([*rest, group])))
 
     def separate(self, code: int) -> ClassNames:
-        """The same with the classes of a merge on their own again; they keep its name."""
+        """The same with the classes of a merge on their own again.
+
+        Each has the name of before the merge, or the one that they were given since.
+        """
         self._check([code])
-        rest = tuple(group for group in self.merged if code not in group)
-        return ClassNames(self.n_classes, self.names, rest)
+        return replace(self, merged=tuple(group for group in self.merged if code not in group))
 
     def merge_probabilities(self, probabilities: NDArray[Float]) -> NDArray[Float]:
         """Probabilities `(N, K)` with those of merged classes added up under the lowest number."""

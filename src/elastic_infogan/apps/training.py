@@ -204,7 +204,7 @@ def _conclude(run: Run, images: ImageSet) -> None:
     _say_what_g_lacks(run)
     model = run.load_model()
     seen = images.images[:: -(-len(images) // DIAGNOSED)]
-    gallery = Gallery(run, model, ImageSet(seen, images.origin), ask(model, seen))
+    gallery = Gallery(run, model, ImageSet(seen, images.origin), ask(model, seen), run.model_state())
     findings = diagnosed(gallery)
     say_findings(findings, len(seen))
     keep_findings(gallery, findings)

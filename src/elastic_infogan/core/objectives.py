@@ -105,7 +105,7 @@ def generator_terms(
         ),
         "information": functional.categorical_mutual_information_loss(q.logits, code),
     }
-    if target == "sample":
+    if target == "sample" and code.requires_grad:  # hard codes pull p nowhere, and their entropy must not
         terms["information"] = terms["information"] - model.prior.entropy()
     if model.spec.continuous:
         terms["information_continuous"] = functional.gaussian_mutual_information_loss(

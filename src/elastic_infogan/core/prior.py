@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,7 @@ class CodeSample:
 
     Arguments:
         value: what the generator is given, `(N, K)`.
-        relaxed: the Gumbel-Softmax sample behind it, `(N, K)`, differentiable in p.
+        relaxed: the Gumbel-Softmax sample behind it, `(N, K)`, differentiable in p unless it was drawn `hard`.
         index: the class of each code, int64 `(N,)`.
     """
 
@@ -38,7 +38,12 @@ def draw_codes(log_probabilities: Tensor, noise: Tensor, temperature: float, kin
         log_probabilities: log p, `(K,)`, or one row for each code, `(N, K)`.
         noise: standard Gumbel noise, `(N, K)`.
         temperature: tau > 0.
+
+    Raises:
+        ValueError: there is no such kind.
     """
+    if kind not in get_args(SampleKind):
+        raise ValueError(f"kind is {kind!r}; one of {', '.join(get_args(SampleKind))} is needed")
     relaxed = gumbel_softmax(log_probabilities, noise, temperature)
     index = relaxed.argmax(dim=1)
     if kind == "soft":
@@ -84,8 +89,8 @@ class ClassPrior(nn.Module):
 
     def entropy(self) -> Tensor:
         """Of p in nats, a scalar; log K where p is uniform."""
-        nats: Tensor = torch.special.entr(self.probabilities()).sum()
-        return nats
+        log_p = self.log_probabilities()
+        return -(log_p.exp() * log_p).sum()
 
     @torch.no_grad()
     def assign(self, probabilities: Tensor) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +23,9 @@ BATCH = 500
 
 CERTAIN = 0.95
 """posterior from which an image counts as certainly of a class; below 1 − CERTAIN it certainly is not"""
+
+_PART = 65_536
+"""images of which features are copied at once, so that millions take no memory beyond their own"""
 
 Floats = NDArray[np.float32]
 
@@ -89,12 +92,13 @@ class Answers:
     @cached_property
     def typicality(self) -> Floats:
         """Cosine between each image's feature and the mean feature of its class, `(N,)`."""
-        means = np.zeros((self.n_classes, self.features.shape[1]))
+        cosine = np.zeros(len(self), np.float32)
         for k in range(self.n_classes):
-            if self.counts[k]:
-                means[k] = self.features[self.codes == k].mean(axis=0, dtype=np.float64)
-        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-        cosine: Floats = np.einsum("nf,nf->n", self.features, means[self.codes]).astype(np.float32)
+            parts = np.split(members := self.members(k), range(_PART, len(members), _PART))
+            total = sum(self.features[part].sum(axis=0, dtype=np.float64) for part in parts)
+            middle = (total / np.maximum(np.linalg.norm(total), 1e-12)).astype(np.float32)
+            for part in parts:
+                cosine[part] = self.features[part] @ middle
         return cosine
 
     def members(self, code: int) -> NDArray[np.int64]:
@@ -140,8 +144,14 @@ def stream(
         torch.set_num_threads(threads)  # part of the setting is the process's, not the thread's
 
 
-def ask(model: ClassModel, images: NDArray[np.uint8]) -> Answers:
-    """Q's answers for images `(N, H, W, C)`."""
+def ask(
+    model: ClassModel, images: NDArray[np.uint8], told: Callable[[int, int], None] | None = None
+) -> Answers:
+    """Q's answers for images `(N, H, W, C)`.
+
+    Arguments:
+        told: hears after each batch how many are done, and of how many.
+    """
     probabilities = np.zeros((len(images), model.n_classes), np.float32)
     features = np.zeros((len(images), model.spec.features), np.float32)
     start = 0
@@ -150,4 +160,6 @@ def ask(model: ClassModel, images: NDArray[np.uint8]) -> Answers:
         probabilities[rows] = posterior.cpu().numpy()
         features[rows] = torch.nn.functional.normalize(found, dim=1).cpu().numpy()
         start += len(posterior)
+        if told is not None:
+            told(start, len(images))
     return Answers(probabilities, features)

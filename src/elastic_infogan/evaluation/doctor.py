@@ -208,8 +208,8 @@ def disagreeing(e: Evidence) -> Iterator[Finding]:
     if distance > DISAGREE:
         worst = int(np.abs(gaps).argmax())
         remedy = (
-            "Train longer, or raise --prior.posterior-rate. If these are not the images of the training, the "
-            "kinds are simply not as common here."
+            "Train longer, or, in a recipe with the stage encode, raise --prior.posterior-rate. If these are "
+            "not the images of the training, the kinds are simply not as common here."
             if e.learned_prior
             else "This recipe keeps the prior fixed: train with --prior.learned, or with --recipe elastic."
         )

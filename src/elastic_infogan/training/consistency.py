@@ -6,12 +6,47 @@ import math
 
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config, flatten
+from elastic_infogan.training.recipes import named
 from elastic_infogan.training.sought import sought
 
 __all__ = ["consistent"]
 
 SHARES_SUM_TO_ONE = 1e-3
 """How far from one the shares may be together: they may have been rounded."""
+
+_FROM_ENCODE = {
+    "adversary.conditional": (
+        False,
+        "D needs Q's labels of real images, which come from the stage encode; use --adversary.no-conditional",
+    ),
+    "schedule.refine": (
+        0.0,
+        "what is refined are the classes that the stage encode ends with; use --schedule.refine 0",
+    ),
+    "information.trains_q": (True, "without the stage encode Q's class head would never learn; leave it out"),
+    "networks.q": (
+        "trunk",
+        "an encoder of Q's own learns ahead, in the stage encode; use --networks.q trunk",
+    ),
+    "prior.posterior_rate": (
+        0.0,
+        "Q's labels, which the prior follows, come from the stage encode; use --prior.posterior-rate 0",
+    ),
+    "self_labelling.weight": (0.0, "Q's labels come from the stage encode; use --self-labelling.weight 0"),
+}
+"""What needs the stage encode: its value where there is none, and what to say of any other."""
+
+_IDLE = {
+    "elastic-infogan": ("variational.",),
+    "jointvae": (
+        "information.",
+        "networks.q",
+        "optimiser.discriminator_learning_rate",
+        "prior.floor",
+        "prior.posterior_rate",
+    ),
+}
+"""Beginnings of the settings that a model does not read: they stay what the recipe says."""
 
 _JOINTVAE_HAS_NO = {
     "latent.noise": 0,
@@ -31,7 +66,7 @@ def consistent(config: Config) -> None:
     of classes to be found out where no stage does.
 
     Raises:
-        ConfigError: the first contradiction, by its flag.
+        ConfigError: the first contradiction, by its flag, or a recipe that there is not.
     """
     if config.minutes is not None and config.steps is not None:
         raise ConfigError("--minutes and --steps exclude each other: give one of them")
@@ -39,6 +74,7 @@ def consistent(config: Config) -> None:
         _check_jointvae(config)
     else:
         _check_game(config)
+    _check_idle(config)
     _check_number(config)
     if config.restarts > 1 and not config.schedule.encode:
         raise ConfigError(
@@ -57,7 +93,7 @@ def _check_processes(config: Config) -> None:
         if (flat[name] or 0) % processes:
             raise ConfigError(
                 f"{_flag(name)} {flat[name]}: {processes} processes cannot share it evenly; "
-                f"use a multiple of {processes}"
+                f"use a multiple of {processes}, or, for a run that goes on, another number of processes"
             )
 
 
@@ -66,6 +102,19 @@ def _check_jointvae(config: Config) -> None:
     for name, off in _JOINTVAE_HAS_NO.items():
         if flat[name] != off:
             raise ConfigError(f"{_flag(name)}: jointvae has no such part; start from --recipe jointvae")
+    if config.prior.samples == "hard":
+        raise ConfigError(
+            "--prior.samples hard: no gradient of what is decoded would reach the classes; "
+            "use soft or straight-through"
+        )
+
+
+def _check_idle(config: Config) -> None:
+    """Refuse a setting that would change nothing."""
+    usual = flatten(named(config.recipe))
+    for name, value in flatten(config).items():
+        if name.startswith(_IDLE[config.model]) and value != usual[name]:
+            raise ConfigError(f"{_flag(name)}: model {config.model} does not read it; leave it out")
 
 
 def _check_game(config: Config) -> None:
@@ -78,17 +127,21 @@ def _check_game(config: Config) -> None:
             "--information.no-trains-q: Q's head for continuous codes would never learn; "
             "leave it out, or use --latent.continuous 0"
         )
-    if config.adversary.conditional and not config.schedule.encode:
-        raise ConfigError(
-            "--adversary.conditional: D needs Q's labels of real images, which come from the stage encode; "
-            "use --adversary.no-conditional or --schedule.encode above 0"
-        )
+    if not config.schedule.encode:
+        _check_without_encode(config)
     _check_prior(config)
-    if config.schedule.refine and not config.schedule.encode:
-        raise ConfigError(
-            f"--schedule.refine {config.schedule.refine:g}: what is refined are the classes that the stage "
-            "encode ends with; use --schedule.refine 0 or --schedule.encode above 0"
-        )
+
+
+def _check_without_encode(config: Config) -> None:
+    flat = flatten(config)
+    for name, (off, line) in _FROM_ENCODE.items():
+        value = flat[name]
+        if value != off:
+            group, _, last = _flag(name).removeprefix("--").rpartition(".")
+            shown = f"--{group}.{'' if value else 'no-'}{last}" + (
+                "" if isinstance(value, bool) else f" {value}"
+            )
+            raise ConfigError(f"{shown}: {line}, or --schedule.encode above 0")
 
 
 def _check_prior(config: Config) -> None:

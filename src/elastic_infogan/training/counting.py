@@ -63,7 +63,7 @@ class Count:
 
     @property
     def one_kind(self) -> bool:
-        """Whether nothing is separate: the last two groups are as close as halves of one kind."""
+        """Whether nothing is separate: at each number the groups joined are as close as halves of one kind."""
         return min(self.closeness, default=1.0) >= OF_ONE_KIND
 
     @property
@@ -114,10 +114,10 @@ class Count:
 def count(looks: Looks, wanted: Sought, seed: int) -> Count:
     """How many classes images fall into.
 
-    Small clusters are joined as in discovery, from several starts, down to one group. How close the two
-    groups were that each joining brought together, in units of what it is where halves of one kind are
-    brought together, tells where to stop: before different kinds are joined. Pixels have a say where they
-    confirm what features alone would give.
+    Small clusters are joined from several starts down to one group, as in discovery but by links in either
+    direction and among features alone. How close the two groups were that each joining brought together, in
+    units of what it is where halves of one kind are brought together, tells where to stop: before different
+    kinds are joined. Pixels have a say where they confirm what features alone would give.
     """
     starts = [_clustered(looks, wanted, seed + start) for start in range(STARTS)]
     by_features = [links(looks.by_features, clusters, n) for clusters, n in starts]

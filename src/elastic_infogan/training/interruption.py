@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from time import monotonic
 from types import FrameType
 
 __all__ = ["STARTED_BY", "Interruption"]
@@ -12,24 +13,27 @@ __all__ = ["STARTED_BY", "Interruption"]
 STARTED_BY = "ELASTIC_INFOGAN_STARTED_BY"
 """Environment variable: the process that started this one as one of several, and watches it."""
 
+ONE_REQUEST = 1.0
+"""seconds within which several signals are one request: what stops a service tells parent and child both"""
+
 
 class Interruption:
-    """Within the block a signal sets `asked`; a second one interrupts at once, as Python usually would.
+    """Within the block a signal sets `asked`; another one later interrupts at once, as Python usually would.
 
-    A process that was started by another of this program (see `training.processes`) also stops once that
-    one has ended.
+    A process that was started by another of this program (see `apps.launching`) also stops once that one has
+    ended.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
-        self._told = False
+        self._told: float | None = None
         self._parent = int(os.environ.get(STARTED_BY, "0"))
 
     @property
     def asked(self) -> bool:
         """Whether to stop."""
-        return self._told or (self._parent > 0 and os.getppid() != self._parent)
+        return self._told is not None or (self._parent > 0 and os.getppid() != self._parent)
 
     def __enter__(self) -> Interruption:
         # Only the main thread may set handlers; elsewhere the caller's own handling applies.
@@ -43,6 +47,8 @@ class Interruption:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self._told:
+        now = monotonic()
+        if self._told is None:
+            self._told = now
+        elif now - self._told > ONE_REQUEST:
             raise KeyboardInterrupt
-        self._told = True

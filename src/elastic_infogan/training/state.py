@@ -47,7 +47,8 @@ class State:
         average: the generator's exponential moving average, which is what a run saves.
         agreement: score of each encoder that was trained, where there are several, see `restarts`.
         best: weights of the best of these encoders so far.
-        labels: the class that Q gave each image when the stage began, int64 `(N,)` on the CPU, or None.
+        labels: the class of each image since the stage began, int64 `(N,)` on the CPU, or None: from grouping
+            in `refine`, and Q's own in `play`.
         attempt: which of the encoders learns, from 0.
         seconds: training time so far; start-up and packing do not count.
         pauses: when finding groups or classes began between steps, and how long it took, in seconds.
@@ -186,6 +187,13 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
         ConfigError: for a setting that cannot be trained with.
         DataError: for fewer images than a batch or than classes, or copies of one image only.
     """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise DataError(
+            f"images are {images.dtype} {images.shape}, and uint8 (N, S, S, 1 or 3) is needed: "
+            "data.sources.from_array makes that of other arrays"
+        )
+    if len(images) < 2:
+        raise DataError(f"{config.source} holds {len(images)} image: there are no kinds to find")
     within_limits(config)
     choose_device(config.device)
     consistent(config)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elastic_infogan.core import objectives
@@ -206,7 +207,8 @@ def follow(state: State, batch: Batch) -> None:
     if not prior.learned:
         return
     if prior.posterior_rate and batch.labels is not None:
-        shares = torch.bincount(batch.labels, minlength=state.model.n_classes) / len(batch)
+        # bincount would wait for the device
+        shares = F.one_hot(batch.labels, state.model.n_classes).float().mean(dim=0)
         state.model.prior.follow(state.processes.mean(shares), prior.posterior_rate * state.decay)
     elif prior.floor:  # of which the gradient knows nothing
         state.model.prior.assign(state.model.prior.probabilities())

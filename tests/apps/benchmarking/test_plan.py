@@ -38,13 +38,13 @@ def test_a_recipe_differs_from_itself_only_in_what_the_benchmark_sets():
 
 
 def test_variants_start_from_a_recipe_and_take_what_is_set_for_all():
-    text = "no-contrast:contrast.weight=0;soft:recipe=paper,prior.samples=soft,prior.posterior-rate=0.1"
+    text = "no-contrast:contrast.weight=0;soft:recipe=paper,prior.samples=soft,prior.temperature=0.5"
     elastic, bare, soft = systems("elastic", text, ["views.rotate=5"])
     assert (elastic.name, bare.name, soft.name) == ("elastic", "no-contrast", "soft")
     assert {s.config().views.rotate for s in (elastic, bare, soft)} == {5.0}
     assert bare.config().contrast.weight == 0
     assert bare.config().recipe == "elastic"
-    assert (soft.config().prior.samples, soft.config().prior.posterior_rate) == ("soft", 0.1)
+    assert (soft.config().prior.samples, soft.config().prior.temperature) == ("soft", 0.5)
     assert soft.config().networks == named("paper").networks
 
 

@@ -1,7 +1,9 @@
 // The explorer's page: four views, chosen by the address after #, over the JSON below api/.
 
 const $ = (selector, root = document) => root.querySelector(selector);
-const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const tenths = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const small = new Intl.NumberFormat("en", { style: "percent", maximumSignificantDigits: 2 });
+const percent = { format: (share) => (share > 0 && share < 0.01 ? small : tenths).format(share) };
 const number = new Intl.NumberFormat("en");
 let run;
 
@@ -16,7 +18,8 @@ const element = (tag, properties = {}, ...children) => {
 async function ask(path, options) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    // says of which explorer this page is: another may be served at the same address by now
+    answer = await fetch(path, { ...options, headers: { ...options?.headers, ...(run && { "X-Opened": run.opened }) } });
   } catch {
     throw new Error("The explorer does not answer: is elastic-infogan explore still running?");
   }
@@ -46,6 +49,7 @@ const trying = (work) => (...given) => Promise.resolve(work(...given)).catch(com
 
 const views = { classes: showClasses, class: showClass, make: showMake, recognise: () => "Recognise" };
 let opened = false;
+let seen; // the class that was looked at last, if nothing else was since
 
 async function route() {
   const address = location.hash;
@@ -63,8 +67,13 @@ async function route() {
     here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
   }
   document.title = `${title} – ${run.run}`;
-  if (opened) { scrollTo(0, 0); $(`#${view}-title`).focus({ preventScroll: true }); }
+  if (opened) {
+    scrollTo(0, 0);
+    const back = view === "classes" && seen !== undefined ? $(`#cards a[href="#/class/${classOf(seen).code}"]`) : null;
+    (back ?? $(`#${view}-title`)).focus({ preventScroll: !back }); // at the list one goes on where one left it
+  }
   opened = true;
+  seen = view === "class" ? code ?? 0 : undefined;
 }
 
 const classOf = (code) => run.classes.find((item) => item.codes.includes(code));
@@ -160,6 +169,7 @@ function showChosen() {
 
 async function rename(code, name) {
   use(await ask(`api/classes/${code}/name`, json("PUT", { name })));
+  if (!$("#class").hidden && classOf(code).codes.includes(shown.code)) showHeading();
   const item = classOf(code);
   say(item.name ? `Saved: class ${item.codes.join(" + ")} is ${item.name}` : `Class ${code} has no name any more`);
   const field = $(`#name-${item.code}`);
@@ -168,7 +178,7 @@ async function rename(code, name) {
     const card = field.closest(".card");
     $(".mosaic", card).setAttribute("aria-label", `Browse ${item.title}: ${number.format(item.count)} images`);
     $("input[type=checkbox]", card).setAttribute("aria-label", `Choose ${item.title} for a merge`);
-    field.value = item.name;
+    if (field.value === name) field.value = item.name; // else something was typed since
     $(":scope > p", card).textContent = numbers(item);
     focused?.focus();
     showAlike();
@@ -228,6 +238,8 @@ async function showImages() {
   }));
   $("#page").textContent = found.total ? `Page ${page + 1} of ${number.format(found.pages)} · ${number.format(found.total)} images` : "No images";
   setEnds($("#previous"), $("#next"), page === 0, page + 1 >= found.pages);
+  $("#go").hidden = found.pages < 3;
+  [$("#go").max, $("#go").value] = [found.pages, ""];
   for (const button of document.querySelectorAll("[data-order]")) button.setAttribute("aria-pressed", button.dataset.order === order);
 }
 
@@ -247,7 +259,7 @@ async function turn(change) {
 
 function showDetail(place, images) {
   const image = images[place];
-  $("#detail-image").src = image.source;
+  $("#detail-image").src = image.whole;
   $("#detail-image").alt = `Image ${image.name}`;
   $("#detail-name").textContent = image.name;
   showLikely($("#detail-likely"), image.likely);
@@ -291,7 +303,8 @@ function showMake(code) {
   const option = (title, value) => element("option", { value, textContent: title });
   const titles = run.codes.map((title, k) => option(title === `Class ${k}` ? title : `${k} · ${title}`, k));
   const [first, second] = [$("#first"), $("#second")];
-  const before = [code ?? (first.value || 0), second.value];
+  const before = code === undefined ? [first.value || 0, second.value] : [code, ""];
+  if (code !== undefined) [...sliders.walk, ...sliders.continuous].forEach((item) => item.reset());
   first.replaceChildren(...titles);
   second.replaceChildren(option("nothing", ""), ...titles.map((made) => made.cloneNode(true)));
   [first.value, second.value] = before;
@@ -405,6 +418,9 @@ function listen() {
   for (const button of document.querySelectorAll("[data-order]")) button.addEventListener("click", trying(() => turn({ order: button.dataset.order, page: 0 })));
   $("#previous").addEventListener("click", trying(() => turn({ page: Math.max(shown.page - 1, 0) })));
   $("#next").addEventListener("click", trying(() => turn({ page: Math.min(shown.page + 1, shown.pages - 1) })));
+  $("#go").addEventListener("change", trying(() => {
+    if ($("#go").value && $("#go").checkValidity()) return turn({ page: Number($("#go").value) - 1 });
+  }));
   $("#close").addEventListener("click", () => $("#detail").close());
   $("#detail").addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own, such as going back
@@ -417,9 +433,11 @@ function listen() {
   $("#reset").addEventListener("click", () => { [...sliders.walk, ...sliders.continuous].forEach((item) => item.reset()); makeAndTell(); });
   $("#file").addEventListener("change", () => { recognise($("#file").files[0]); $("#file").value = ""; });
   const drop = $("#drop");
-  addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  const isFile = (event) => event.dataTransfer.types.includes("Files"); // text goes where it is dropped
+  addEventListener("dragover", (event) => { if (isFile(event)) { event.preventDefault(); drop.classList.add("over"); } });
   addEventListener("dragleave", () => drop.classList.remove("over"));
   addEventListener("drop", (event) => {
+    if (!isFile(event)) return;
     event.preventDefault();
     drop.classList.remove("over");
     if (event.dataTransfer.files.length) { location.hash = "#/recognise"; recognise(event.dataTransfer.files[0]); }
