@@ -14,6 +14,7 @@ from time import time
 from typing import Any
 
 __all__ = [
+    "FULL",
     "as_json",
     "cache_folder",
     "expanded",
@@ -26,7 +27,8 @@ __all__ = [
     "write_json",
 ]
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""errors that say that there is no more room"""
 STALE = 3600.0
 """seconds after which nobody writes any more to what is not whole"""
 _LONGEST = 255
@@ -58,9 +60,14 @@ def expanded(path: str | Path) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; it takes the place of `path` at the end, unless the block fails.
 
-    What was at `path` before stays until then. An `OSError` passes through: each floor turns it into an
-    exception of its own with the help of `why_not_written`.
+    What was at `path` before stays until then. What a link points to is replaced, not the link, and a device
+    or pipe is written to. An `OSError` passes through: each floor turns it into an exception of its own with
+    the help of `why_not_written`.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    path = path.resolve() if path.is_symlink() else path
     beside = path.with_name(_beside(path.name))
     try:
         yield beside
@@ -110,7 +117,7 @@ def is_leftover(path: Path) -> bool:
 
 def sweep(folder: Path) -> None:
     """Remove what killed processes were writing into a folder; within an hour somebody may be at work."""
-    for path in filter(is_leftover, folder.iterdir()):
+    for path in filter(is_leftover, folder.iterdir() if folder.is_dir() else ()):
         with suppress(OSError):
             if time() - path.stat().st_mtime > STALE:
                 path.unlink()
@@ -123,7 +130,7 @@ def why_not_written(path: Path, error: OSError) -> str:
     'a.csv cannot be written: No space left on device; free some space and run the same command again'
     """
     advice = (
-        "free some space and run the same command again" if error.errno in _FULL else "choose another place"
+        "free some space and run the same command again" if error.errno in FULL else "choose another place"
     )
     return f"{path} cannot be written: {error.strerror or error}; {advice}"
 

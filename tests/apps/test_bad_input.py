@@ -10,6 +10,7 @@ import re
 import shutil
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from safetensors.numpy import save
 
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
+from elastic_infogan.training.config import Config
 from elastic_infogan.training.run import Run, read_tensors
 
+ENCODE_40 = ["--schedule.encode-batch", "40"]
 SMALL = ["--steps", "4", "--batch", "8", "--schedule.encode-batch", "8", "--networks.features", "16"]
 
 
@@ -141,11 +144,11 @@ def test_arrays_of_other_sizes_and_channels_are_brought_to_the_runs(tmp_path, sm
     ("more", "line", "mended"),
     [
         (["--batch", "64"], "use --batch 40 or less", ["--batch", "40"]),
-        (["--schedule.encode-batch", "64"], "use --schedule.encode-batch 40 or less", []),
+        (["--schedule.encode-batch", "64"], "use --schedule.encode-batch 40 or less", ENCODE_40),
         (
             ["--batch", "64", "--schedule.encode-batch", "64"],
             "use --batch 40 and --schedule.encode-batch 40 or less",
-            ["--batch", "40", "--schedule.encode-batch", "40"],
+            ["--batch", "40", *ENCODE_40],
         ),
         (["--classes", "50"], "--classes 50: there are only 40 images", ["--classes", "5"]),
     ],
@@ -209,8 +212,9 @@ def test_losses_that_explode_keep_the_last_good_checkpoint(network, tmp_path, ca
         tensors, state = read_tensors(out / "checkpoint" / "state.safetensors")
         assert all(tensor.isfinite().all() for tensor in tensors.values())
         assert 0 < state["step"] < 24
-    again = [*few, "--recipe", "infogan", "--steps", "1", "--batch", "16", "--new", "--out", str(out)]
-    assert run(again) == 0
+    narrow = ["--networks.generator-width", "8", "--networks.discriminator-width", "8"]
+    again = [*few, "--recipe", "infogan", *narrow, "--steps", "1", "--batch", "16", "--new"]
+    assert run([*again, "--out", str(out)]) == 0
 
 
 # Run folders
@@ -338,3 +342,60 @@ def test_a_number_of_this_machine_that_is_none(tmp_path, fails, monkeypatch):
     monkeypatch.setenv("NODE_RANK", "first")
     line = fails("train", "digits", "--devices", "2", "--device", "cpu", "--out", tmp_path / "run")
     assert line.startswith("NODE_RANK is 'first' in the environment: set it")
+
+
+# What would be lost or mixed up
+
+
+def test_a_subset_does_not_replace_its_source(tmp_path, fails):
+    images = load("digits").images[:20]
+    np.savez(tmp_path / "x.npz", images=images, labels=np.arange(20) % 2)
+    assert "--out is SOURCE" in fails(
+        "data", "imbalance", tmp_path / "x.npz", "5,2", "--out", tmp_path / "./x.npz"
+    )
+    assert len(load(str(tmp_path / "x.npz"))) == 20
+
+
+def test_copies_do_not_go_into_their_source(small_run, tmp_path, fails):
+    (tmp_path / "in").mkdir()
+    Image.fromarray(noise(8, 8)).save(tmp_path / "in/a.png")
+    line = fails(
+        "assign", small_run, tmp_path / "in", "--out", tmp_path / "a.csv", "--copy-to", tmp_path / "in/sorted"
+    )
+    assert "lies inside SOURCE" in line
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["a.png"]
+
+
+def test_a_benchmark_writes_into_no_folder_of_others(tmp_path, fails):
+    (tmp_path / "results.jsonl").write_text("mine")
+    line = fails("benchmark", "digits", "--imbalances", "random:0", "--steps", "1", "--out", tmp_path)
+    assert line == f"--out: {tmp_path} holds results.jsonl and is no benchmark; choose a new folder"
+    assert (tmp_path / "results.jsonl").read_text() == "mine"
+
+
+def test_new_moves_no_folder_of_another_program_aside(tmp_path, fails):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/config.toml").write_text("theirs = true")
+    assert "nothing else of a run" in fails("train", "digits", "--new", "--out", tmp_path / "site")
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_run_on_all_images_goes_on_with_no_part_of_them(digits_run, fails):
+    before = (digits_run / "config.toml").read_text()
+    if "imbalance =" in before:
+        (digits_run / "config.toml").write_text(re.sub("imbalance = .*\n", "", before))
+    before = (digits_run / "config.toml").read_text()
+    line = fails("train", "digits", "--imbalance", "random:3", "--out", digits_run)
+    assert "was started with imbalance = None, not 'random:3'" in line
+    assert (digits_run / "config.toml").read_text() == before
+
+
+def test_runs_that_point_nowhere_are_named(tmp_path, monkeypatch, fails):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").symlink_to(tmp_path / "not-mounted")
+    assert fails("train", "digits", "--steps", "1").startswith("runs cannot be written")
+
+
+def test_names_that_are_no_unicode_are_kept_in_the_settings(tmp_path):
+    config = Run.create(tmp_path / "run", replace(Config(), source="caf\udce9", classes=3, steps=1)).config
+    assert Run.open(tmp_path / "run").config == config

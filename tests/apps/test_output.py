@@ -76,3 +76,19 @@ def test_the_advice_names_no_flag_that_may_be_another(tmp_path):
         pass
     assert "choose another place" in str(caught.value)
     assert "--" not in str(caught.value)
+
+
+def test_a_pipe_is_written_to_and_a_link_leads_to_what_is_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with written_whole(tmp_path / "pipe") as file:
+        file.write(b"told")
+    assert os.read(reader, 10) == b"told"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+    (tmp_path / "link").symlink_to("a.csv")
+    with written_whole(tmp_path / "link") as file:
+        file.write(b"told")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "a.csv").read_bytes() == b"told"

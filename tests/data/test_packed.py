@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +16,9 @@ import pytest
 from PIL import Image
 
 from elastic_infogan.data import packed
+from elastic_infogan.data.cache import packed_folder
 from elastic_infogan.data.inspection import inspect
+from elastic_infogan.data.listing import Listing, list_folder
 from elastic_infogan.data.names import Names
 from elastic_infogan.data.packed import pack
 from elastic_infogan.data.partial import SET_ASIDE, Partial, Plan
@@ -155,11 +159,21 @@ def test_a_killed_run_is_gone_on_with(many, decoded, tmp_path):
 
 
 def test_a_crash_while_gaps_are_closed_starts_anew(many, decoded, tmp_path, monkeypatch):
-    monkeypatch.setattr(packed.Partial, "_move", lambda *arguments: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    """Rows have moved by then, so that the states no longer tell where each picture is."""
+    moved = []
+
+    def crash_at_the_third(*where, move=packed.Partial._move):
+        moved.append(move(*where))
+        return moved[-1] if len(moved) < 3 else 1 / 0
+
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr("elastic_infogan.data.partial._BUFFER", 10 * 16 * 16)
+        patch.setattr(packed.Partial, "_move", crash_at_the_third)
         pack(many, tmp_path / "store", size=16)
-    monkeypatch.undo()
+    assert moved == [9, 10, 10]
+    decoded.clear()
     check(pack(many, tmp_path / "store", size=16))
+    assert len(decoded) == MANY
 
 
 FULL = """
@@ -228,6 +242,13 @@ def test_a_damaged_store(many, tmp_path):
         load(store)
 
 
+def test_a_store_whose_pixels_are_others_than_its_index_says(many, tmp_path):
+    pack(many, tmp_path / "store", size=16)
+    np.save(tmp_path / "store" / "images.npy", np.zeros((3, 16, 16, 1), np.uint8))
+    with pytest.raises(DataError, match=r"\(3, 16, 16, 1\) where its index says \(197, 16, 16, 1\)"):
+        load(tmp_path / "store")
+
+
 def test_a_store_in_the_source_is_not_listed(many):
     check(pack(many, many / "store", size=16))
     check(pack(many, many / "store", size=16))
@@ -263,3 +284,38 @@ def test_inspect_counts_classes(classes, tmp_path):
     rows = [f"{path.relative_to(classes)},x\n" for path in classes.rglob("*.png")]
     (tmp_path / "labels.csv").write_text("image,label\n" + "".join(rows))
     assert inspect(classes, labels=tmp_path / "labels.csv").classes == {"x": 5}
+
+
+def test_an_error_of_the_moment_sets_no_picture_aside_and_loses_no_work(many, tmp_path, monkeypatch):
+    opened = Listing.open
+
+    def open_some(self, index):
+        if index == MANY - 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened(self, index)
+
+    with monkeypatch.context() as patch, pytest.raises(DataError, match="the same command goes on"):
+        patch.setattr(Listing, "open", open_some)
+        pack(many, tmp_path / "store", size=16, channels=1)
+    images = pack(many, tmp_path / "store", size=16, channels=1)
+    assert len(images) == MANY - len(images.set_aside)
+    assert not any("too many open files" in item.reason for item in images.set_aside)
+
+
+def test_a_file_that_may_be_read_since_makes_another_store(many):
+    before = list_folder(many).key
+    picture = next(many.rglob("*.png"))
+    picture.chmod(0o600)
+    first = list_folder(many).key
+    picture.chmod(0o644)
+    assert before != first != list_folder(many).key
+
+
+@pytest.mark.parametrize("lost", ["images.npy", "index.json"])
+def test_a_damaged_store_in_the_cache_is_packed_anew(many, lost):
+    images = load(many)
+    (store,) = packed_folder().iterdir()
+    before = np.array(images.images)
+    del images
+    (store / lost).unlink()
+    assert (load(many).images == before).all()

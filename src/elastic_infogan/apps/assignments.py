@@ -26,6 +26,7 @@ from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import holds_pictures, load
 from elastic_infogan.errors import ConfigError
+from elastic_infogan.files import expanded
 from elastic_infogan.training.config import Config, overlay
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.limits import within_limits
@@ -78,6 +79,7 @@ class Job:
         model = opened.load_model(device)
         images = read_for(model, request.source)
         if request.copy_to is not None:
+            _refuse_inside(request.source, request.copy_to)
             empty_folder(request.copy_to, "--copy-to")
         return cls(request, model, ClassNames.of(opened, model.n_classes), images)
 
@@ -96,6 +98,14 @@ class Job:
         """The images as their source has them: the network's are of its own size and mode."""
         source = self.request.source
         return self.images if holds_pictures(source) else load(source)  # pictures are copied as files
+
+
+def _refuse_inside(source: str, folder: Path) -> None:
+    top = expanded(source)
+    if top.is_dir() and folder.resolve().is_relative_to(top.resolve()):
+        raise ConfigError(
+            f"--copy-to {folder} lies inside SOURCE, which would hold every picture twice: choose one outside"
+        )
 
 
 def assign(request: Request, device: str, devices: int = 1, nodes: int = 1) -> None:

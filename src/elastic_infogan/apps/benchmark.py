@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,9 +69,8 @@ def benchmark(options: Options) -> int:
         folder.share({"source": options.source, "budget": budget, "fidelity": options.fidelity})
         pending = _ask(folder, trials, options, max(x.images.nbytes for x in images.values()))
         if pending:
-            for labelled in images.values():
-                ruler_of(labelled)  # once, before many processes want it
-        del images
+            deque(map(ruler_of, images.values()), maxlen=0)  # once, before many processes want it
+        del images  # trials read their own
         try:
             _carry_out(folder, trials, pending)
         except KeyboardInterrupt:

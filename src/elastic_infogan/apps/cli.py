@@ -393,6 +393,9 @@ _LIMITS = {
     errno.EISDIR,
     errno.EFBIG,
     errno.ENAMETOOLONG,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
 }
 
 

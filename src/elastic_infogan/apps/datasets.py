@@ -13,7 +13,7 @@ from elastic_infogan.apps.output import written_whole
 from elastic_infogan.data import inspection
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.labels import sortable
-from elastic_infogan.data.sources import holds_pictures, load
+from elastic_infogan.data.sources import holds_pictures, load, same_place
 from elastic_infogan.errors import ConfigError, DataError
 
 __all__ = ["imbalance", "inspect", "pack"]
@@ -65,6 +65,10 @@ def imbalance(source: str, spec: str, labels: str | None, out: Path | None) -> N
     """Print an imbalanced subset's counts; write its images and labels where `out` is given."""
     if out is not None and out.suffix.lower() != ".npz":
         raise ConfigError(f"--out is {out}; a file that ends in .npz is needed")
+    if out is not None and same_place(source, str(out)):
+        raise ConfigError(
+            "--out is SOURCE itself, of which only the subset would be left: choose another file"
+        )
     images = drawn(read(source, labels=labels), spec)
     _print_counts(images)
     if out is not None and images.labels is not None:

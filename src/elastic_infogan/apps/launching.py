@@ -23,6 +23,9 @@ __all__ = ["PATIENCE", "start"]
 PATIENCE = timedelta(minutes=10)
 """How long the machines of a run wait for one another at the start."""
 
+STOPPING = 600
+"""Seconds that processes have to save the run once they are interrupted: finding classes takes minutes."""
+
 _INTERRUPTED = 130
 
 
@@ -43,6 +46,7 @@ def start(devices: int, nodes: int, rank: int, left: str, patience: timedelta = 
         KeyboardInterrupt: the processes were interrupted, with the run saved.
         SystemExit: one of them failed, and has said why.
     """
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(STOPPING))
     config = LaunchConfig(
         min_nodes=nodes, max_nodes=nodes, nproc_per_node=devices, run_id="elastic-infogan", max_restarts=0,
         rdzv_backend="static", rdzv_endpoint=_endpoint(nodes), monitor_interval=0.1,

@@ -41,10 +41,12 @@ def in_all(config: Config, work: Callable[[Processes], None], left: str = GOES_O
     processes = Processes(meet(config))
     if not processes.first:
         terminal.silence()
-    with loss_told(left):
-        work(processes)
-    if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()  # its threads end before the interpreter, which else aborts now and then
+    try:
+        with loss_told(left):
+            work(processes)
+    finally:
+        if dist.is_available() and dist.is_initialized():
+            dist.destroy_process_group()  # its threads end before the interpreter, which else may abort
 
 
 def _rank(config: Config) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
@@ -83,7 +84,8 @@ def report_set_aside(origin: str, aside: Sequence[SetAside], limit: int | None =
     for item in aside[:limit]:
         note(f"  {item.name}: {item.reason}")
     if limit is not None and len(aside) > limit:
-        note(f"  and {len(aside) - limit:,} more, which `elastic-infogan data inspect {origin}` names")
+        all_of_them = shlex.join(["elastic-infogan", "data", "inspect", origin])
+        note(f"  and {len(aside) - limit:,} more, which `{all_of_them}` names")
 
 
 def silence() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -91,7 +91,8 @@ def _train(
                 terminal.note(
                     "Classes were found anew: names and merges from before are set aside in the run folder"
                 )
-            terminal.say(f"Trained: {run.path}. Next: elastic-infogan report {run.path}")
+            then = shlex.join(["elastic-infogan", "report", str(run.path)])
+            terminal.say(f"Trained: {run.path}. Next: {then}")
 
 
 def _prepared(asked: Config) -> tuple[Config, ImageSet]:
@@ -177,6 +178,8 @@ def _say_which_start(run: Run) -> None:
 
 def _say_how_to_go_on(config: Config, path: Path) -> None:
     again = shlex.join(["elastic-infogan", "train", config.source, "--out", str(path)])
+    if config.nodes > 1:
+        again = "the same command on each machine"
     terminal.note(f"Interrupted; what was learned so far is kept. To go on: {again}")
 
 
@@ -252,16 +255,16 @@ def _run_folder(config: Config) -> Path:
     Raises:
         RunError: it cannot be made.
     """
-    name = Path(config.source).stem or "images"
-    for path in (Path("runs", f"{name}-{config.recipe}-{n}") for n in count(1)):
-        try:
-            path.mkdir(parents=True)
-            break
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise RunError(why_not_written(path, error)) from error
-    return path
+    name, runs = Path(config.source).stem or "images", Path("runs")
+    try:
+        runs.mkdir(exist_ok=True)
+        for path in (runs / f"{name}-{config.recipe}-{n}" for n in count(1)):
+            with suppress(FileExistsError):
+                path.mkdir()
+                return path
+    except OSError as error:
+        raise RunError(why_not_written(runs, error)) from error
+    raise AssertionError("numbers have ended")
 
 
 def _named(path: Path) -> Path:
@@ -270,7 +273,15 @@ def _named(path: Path) -> Path:
 
 
 def _move_aside(path: Path) -> None:
-    """Rename the run that is there to PATH.1, PATH.2 and so on, unless it is being trained."""
+    """Rename the run that is there to PATH.1, PATH.2 and so on, unless it is being trained.
+
+    Raises:
+        RunError: it is, or the folder is another program's.
+    """
+    if not any((path / name).exists() for name in ("checkpoint", "model.json", "stats.jsonl")):
+        raise RunError(
+            f"{path} has a config.toml and nothing else of a run; choose another folder with --out"
+        )
     with _alone(path):
         pass
     aside = next(p for n in count(1) if not (p := path.with_name(f"{path.name}.{n}")).exists())

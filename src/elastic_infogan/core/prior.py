@@ -22,7 +22,7 @@ class CodeSample:
 
     Arguments:
         value: what the generator is given, `(N, K)`.
-        relaxed: the Gumbel-Softmax sample behind it, `(N, K)`, differentiable in p unless it was drawn `hard`.
+        relaxed: the Gumbel-Softmax sample behind it, `(N, K)`, differentiable in p unless drawn `hard`.
         index: the class of each code, int64 `(N,)`.
     """
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import re
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +53,12 @@ def find_idx(folder: Path) -> list[Path]:
 
     Others use the suffix `.idx` too: files that have no more than that in their name are looked into.
     """
+    with os.scandir(folder) as entries:  # there may be millions that are none
+        paths = sorted((path for entry in entries if is_idx(path := folder / entry.name)), reverse=True)
     files = {
         path.name.removesuffix(".gz"): path
-        for path in sorted(folder.iterdir(), reverse=True)
-        if is_idx(path) and path.is_file() and (path.suffix.lower() != ".idx" or _begins_as_idx(path))
+        for path in paths
+        if path.is_file() and (path.suffix.lower() != ".idx" or _begins_as_idx(path))
     }
     return sorted(files.values(), key=lambda path: (not path.name.startswith("train"), path.name))
 
@@ -90,12 +94,26 @@ def _begins_as_idx(path: Path) -> bool:
 
 def _bytes(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            return _unzipped(file) if zipped else file.read()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is cut short or damaged: {error}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _unzipped(file: BinaryIO) -> bytes:
+    """What the header says there is, and a byte of what may follow: little can unpack to very much."""
+    with gzip.open(file) as whole:
+        start = whole.read(4)
+        sizes = whole.read(4 * start[3]) if len(start) == 4 else b""
+        return (
+            start
+            + sizes
+            + whole.read(math.prod(np.frombuffer(sizes[: len(sizes) // 4 * 4], ">u4").tolist()) + 1)
+        )
 
 
 def _shape(path: Path, data: bytes) -> tuple[int, ...]:

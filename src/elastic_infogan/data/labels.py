@@ -133,7 +133,7 @@ def _as_index(image: str, count: int) -> int | None:
 
 def _read_rows(path: Path) -> Iterable[tuple[int, str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file)
             if not {"image", "label"} <= set(reader.fieldnames or ()):
                 header = ",".join(reader.fieldnames or ())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from elastic_infogan.data.damage import DAMAGED
+from elastic_infogan.data.damage import DAMAGED, PASSING
 from elastic_infogan.data.images import SetAside
 from elastic_infogan.data.names import Names
 from elastic_infogan.data.pictures import UnusableError
@@ -88,6 +88,8 @@ class Listing:
                 # no Path: for a small picture, making one takes a thirtieth of the time to decode it
                 return open(f"{self.origin}/{self.names[index]}", "rb")  # noqa: PTH123
             except OSError as error:
+                if error.errno in PASSING:
+                    raise
                 raise UnusableError(f"cannot be read: {os.strerror(error.errno or 0).lower()}") from error
         return _unpack(self.archive, self.entries[index])
 
@@ -113,9 +115,8 @@ def list_folder(folder: Path) -> Listing:
     def found() -> Iterator[str]:
         nonlocal total
         for name, status in _Walk(top, aside).below(folder, "", above):
-            digest.update(
-                f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape")
-            )
+            state = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_mode}\0"
+            digest.update(state.encode(errors="surrogateescape"))
             total += status.st_size
             yield name
 
@@ -180,9 +181,12 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 def _is_output(folder: Path) -> bool:
     """Whether this program wrote a folder: a packed store, a run with its sample grids, a benchmark."""
-    if (folder / "config.toml").exists():
-        return any((folder / name).exists() for name in ("stats.jsonl", "model.json", "checkpoint"))
-    return is_store(folder) or ((folder / "benchmark.json").exists() and (folder / "trials").is_dir())
+    try:
+        if (folder / "config.toml").exists():
+            return any((folder / name).exists() for name in ("stats.jsonl", "model.json", "checkpoint"))
+        return is_store(folder) or ((folder / "benchmark.json").exists() and (folder / "trials").is_dir())
+    except OSError:  # nobody may look into it, which the walk says
+        return False
 
 
 def list_zip(path: Path) -> Listing:
@@ -245,6 +249,8 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
     try:
         return io.BytesIO(archive.read(entry))
     except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            raise
         raise UnusableError(f"damaged in the archive: {error}") from error
 
 

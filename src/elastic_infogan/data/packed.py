@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import re
 import shutil
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elastic_infogan.data.cache import in_use, limit_bytes, make_room, packed_folder
+from elastic_infogan.data.damage import PASSING
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.listing import Listing, list_folder, list_zip
 from elastic_infogan.data.names import Names
@@ -24,6 +24,7 @@ from elastic_infogan.data.partial import COLOURED, GREY, SET_ASIDE, TODO, Partia
 from elastic_infogan.data.pictures import Header, UnusableError, decode, read_header
 from elastic_infogan.data.store import VERSION, is_current, is_store, open_store, write_index
 from elastic_infogan.errors import DataError
+from elastic_infogan.files import FULL
 
 __all__ = ["list_pictures", "load_packed", "nearest_side", "pack"]
 
@@ -31,7 +32,6 @@ _SIDES = (28, 32, 64, 128)
 _SAMPLE = 200
 """pictures whose headers decide the size"""
 _BLOCK_BYTES = 2**22
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 Progress = Callable[[int, int], None]
 
@@ -74,7 +74,10 @@ def load_packed(
             return images
         key = _key(listing, size, channels)
         place = _place(name, key)
-        images = in_use(place, _pack(listing, place, key, size, channels, None, progress))
+        images = _cached(place, key)
+        if images is None:
+            images = _pack(listing, place, key, size, channels, None, progress)
+        in_use(place, images)
     make_room(limit)
     return images
 
@@ -84,10 +87,26 @@ def _packed_before(listing: Listing, name: str, size: int | None, channels: int 
     for asked in ((None, None), (size, None), (None, channels)):
         key = _key(listing, *asked)
         place = _place(name, key)
-        if asked != (size, channels) and is_current(place, key):
-            images = open_store(place)
-            if size in (None, images.size[0]) and channels in (None, images.channels):
-                return in_use(place, images)
+        images = None if asked == (size, channels) else _cached(place, key)
+        if images and size in (None, images.size[0]) and channels in (None, images.channels):
+            return in_use(place, images)
+    return None
+
+
+def _cached(place: Path, key: str) -> ImageSet | None:
+    """The store at a place in the cache; None where there is none, or there was one that was cut.
+
+    That takes a loss of power, or an interruption while room was made. It is taken away: what lies in the
+    cache is the program's own.
+    """
+    if not place.exists():
+        return None
+    try:
+        if is_current(place, key):
+            return open_store(place)
+    except DataError:
+        pass
+    shutil.rmtree(place, ignore_errors=True)
     return None
 
 
@@ -151,8 +170,9 @@ def _fill_and_publish(
 ) -> None:
     try:
         partial = Partial(folder, plan)
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        if error.errno in FULL:
+            shutil.rmtree(folder, ignore_errors=True)
         raise
     try:
         _fill(partial, listing, workers or cores(), progress)
@@ -160,8 +180,9 @@ def _fill_and_publish(
             raise _nothing_usable(listing, partial.reasons)
         _write_index(partial, listing)
         partial.publish(store)
-    except (DataError, OSError):
-        partial.discard()
+    except (DataError, OSError) as error:
+        if isinstance(error, DataError) or error.errno in FULL:
+            partial.discard()  # whatever else went wrong may not go wrong again
         raise
     finally:
         partial.close()
@@ -269,11 +290,15 @@ def _disk(store: Path, listing: Listing) -> Iterator[None]:
         yield
     except OSError as error:
         what = (error.strerror or str(error)).lower()
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise DataError(
                 f"no room for {len(listing.names):,} packed pictures in {store.parent} ({what}): "
                 "free some, ask for a smaller size, or choose another folder; "
                 "nothing was left behind"
+            ) from error
+        if error.errno in PASSING:
+            raise DataError(
+                f"{listing.origin} could not be read to its end ({what}): the same command goes on from there"
             ) from error
         raise DataError(f"{store.parent} cannot be written to ({what}): choose another folder") from error
 

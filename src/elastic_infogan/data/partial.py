@@ -151,10 +151,12 @@ class Partial:
 
     def publish(self, store: Path) -> None:
         """Make the folder the store, in the place of an earlier one if there is any."""
-        os.fsync(self._pixels.fileno())
         self.close()
         for name in ("state", "reasons.jsonl", "compacting", "plan.json"):
             (self.folder / name).unlink(missing_ok=True)
+        for path in self.folder.iterdir():  # a store that has its name outlives even a loss of power
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
         earlier = store.with_name(f".{store.name}.earlier-{os.getpid()}")
         if store.exists():
             store.rename(earlier)

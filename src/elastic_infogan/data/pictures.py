@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from elastic_infogan.data.damage import PASSING
+
 __all__ = [
     "MOST_PIXELS",
     "Header",
@@ -122,6 +124,8 @@ class _Reasons:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            return
         if isinstance(error, Exception) and not isinstance(error, UnusableError):
             raise UnusableError(_reason(error)) from error  # decoders raise nearly anything on damaged bytes
 

@@ -63,7 +63,7 @@ class Count:
 
     @property
     def one_kind(self) -> bool:
-        """Whether nothing is separate: at each number the groups joined are as close as halves of one kind."""
+        """Whether nothing is separate: whichever groups were joined, they were as close as halves of one."""
         return min(self.closeness, default=1.0) >= OF_ONE_KIND
 
     @property

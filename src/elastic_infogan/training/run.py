@@ -167,8 +167,11 @@ class Run:
         if same_place(there["source"], wanted["source"]):
             there["source"] = wanted["source"]
         for name, value in there.items():
-            # What was left open may have been chosen since; that K is to be found out is a choice.
-            settled = value not in (None, "auto") or (name == "classes" and value == "auto")
+            # What was left open may have been chosen since; that K is to be found out, or that all images are
+            # taken, is a choice.
+            settled = (
+                value not in (None, "auto") or name == "imbalance" or (name, value) == ("classes", "auto")
+            )
             if name not in CHANGEABLE and settled and wanted[name] != value:
                 raise ConfigError(
                     f"{path} was started with {name} = {value!r}, not {wanted[name]!r}: "
@@ -189,8 +192,8 @@ class Run:
             self.write_settings()
             for name in ("samples", "checkpoint"):
                 (self.path / name).mkdir(exist_ok=True)
-            for folder in (self.path, self.path / "samples", self.path / "checkpoint"):
-                files.sweep(folder)
+            for name in (".", "samples", "checkpoint", "snapshots"):
+                files.sweep(self.path / name)
         except OSError as error:
             raise RunError(files.why_not_written(self.path, error)) from error
         return self
@@ -203,7 +206,7 @@ class Run:
     def write_text(self, name: str, text: str) -> None:
         """Write a text file of the run folder, whole or not at all."""
         with replacing(self.path / name) as beside:
-            beside.write_text(text, encoding="utf-8")
+            beside.write_text(text, encoding="utf-8", errors="surrogateescape")
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON file of the run folder, whole or not at all."""
@@ -359,8 +362,8 @@ def _described(told: Any) -> ClassModel:
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return file.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
         raise RunError(files.why_not_read(file, error)) from error
 
 

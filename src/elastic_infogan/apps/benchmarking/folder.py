@@ -130,9 +130,19 @@ class BenchmarkFolder:
         except OSError as error:
             raise RunError(files.why_not_written(self.path, error)) from error
         try:
+            self._refuse_others()
             yield
         finally:
             lock.release()
+
+    def _refuse_others(self) -> None:
+        """Raise a `RunError` where the folder holds what no benchmark has written, and might be replaced."""
+        if not (self.path / "benchmark.json").exists():
+            for path in self.path.iterdir():
+                if path.name not in (".lock", "trials") and not files.is_leftover(path):
+                    raise RunError(
+                        f"--out: {self.path} holds {path.name} and is no benchmark; choose a new folder"
+                    )
 
     def share(self, content: Mapping[str, Any]) -> None:
         """Write down what all trials share, or make sure that it is what those there have.
@@ -141,7 +151,7 @@ class BenchmarkFolder:
             ConfigError: it is not, so that one table could not hold both; the first difference is named.
         """
         file = self.path / "benchmark.json"
-        there = _read(file) if file.exists() else content
+        there = _read(file, "remove it") if file.exists() else content
         for name, value in there.items():
             if content.get(name) != value:
                 raise ConfigError(
@@ -169,10 +179,8 @@ class BenchmarkFolder:
         return outcomes
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, remedy: str = "remove its folder to begin that trial again") -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise RunError(
-            f"{path} cannot be read: {error}; remove its folder to begin that trial again"
-        ) from error
+        raise RunError(f"{path} cannot be read: {error}; {remedy}") from error

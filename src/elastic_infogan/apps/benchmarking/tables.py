@@ -186,4 +186,4 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def _write(path: Path, text: str) -> None:
     with written_whole(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="surrogateescape"))
