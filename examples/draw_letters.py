@@ -128,7 +128,7 @@ def legible(specimens: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def first_of_their_kind(specimens: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which of the faces `(F, 26, P)` look like none before them, `(F,)`."""
-    flat = specimens.reshape(len(specimens), -1)
+    flat = specimens.reshape(len(specimens), specimens[0].size if len(specimens) else 0)
     alike = flat @ flat.T / len(LETTERS)
     kept = np.zeros(len(flat), bool)
     for f in range(len(flat)):

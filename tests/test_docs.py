@@ -166,11 +166,12 @@ def test_a_method_that_is_no_recipe_is_scored_as_the_how_to_says(monkeypatch):
 def test_the_python_of_readme_and_tutorial_runs(tmp_path, monkeypatch):
     (estimator,), (modules,) = blocks(README, "python"), blocks(ROOT / "docs/tutorials/research.md", "python")
     names = {}
-    for code, budget in ((estimator, "steps=1500"), (modules, "minutes=0.5")):
-        folder = tmp_path / budget
-        folder.mkdir()
-        monkeypatch.chdir(folder)
+    monkeypatch.chdir(tmp_path)  # one after another in one folder, as a reader would
+    for code, budget, made in (
+        (estimator, "steps=1500", "digits"),
+        (modules, "minutes=0.5", "research"),
+    ):
         assert budget in code
         exec(code.replace(budget, "steps=4"), names)  # every line, not how good the result is
-        assert (folder / "runs/digits/model.json").exists()
+        assert (tmp_path / "runs" / made / "model.json").exists()
     assert names["probabilities"].shape == (100, 10)

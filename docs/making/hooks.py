@@ -58,4 +58,5 @@ def _as_mathml(found: re.Match[str]) -> str:
     latex, displayed = html.unescape(found[3]).strip(), found[1] == "div"
     mathml: str = _LATEX.convert_with_local_state(latex, displaystyle=displayed)
     # one that is wider than a phone is scrolled by itself, by keyboard too
-    return f'<div class="equation" tabindex="0">{mathml}</div>' if displayed else mathml
+    scrolled = f'<div class="equation" role="group" aria-label="Equation" tabindex="0">{mathml}</div>'
+    return scrolled if displayed else mathml

@@ -241,7 +241,8 @@ def test_the_range_of_arrays_can_be_given_where_it_was_fitted_to_a_source():
     images = load_digits().images
     told = model.predict_proba("digits")
     np.testing.assert_allclose(model.predict_proba(images), told, atol=1e-6)
-    brighter = model.predict_proba(images * 255 / 16)  # by another range these are other images
+    with pytest.warns(UserWarning, match="all white"):
+        brighter = model.predict_proba(images * 255 / 16)  # by another range these are other images
     assert np.abs(brighter - told).max() > 1e-4
 
 
@@ -258,3 +259,55 @@ def test_values_that_would_all_be_dark_are_warned_of():
 def test_a_range_without_extent_is_refused():
     with pytest.raises(ValueError, match="black has to be less than white"):
         ElasticInfoGAN(steps=2, pixel_range=(1, 0)).fit(load_digits().images)
+
+
+def test_values_of_whole_numbers_far_from_the_range_are_warned_of_in_both_directions(digits):
+    few = digits[:40]
+    fitted = tiny(pixel_range=(0, 16)).fit(few)
+    with pytest.warns(UserWarning, match="all of it is dark"):
+        fitted.predict(few / 16)
+    with pytest.warns(UserWarning, match="much of it is all white"):
+        fitted.predict(few * 15)
+    with pytest.warns(UserWarning, match="all of it is dark") as told:
+        tiny().fit(few.astype(np.uint8))
+    assert told[0].filename == __file__
+
+
+def test_numpys_numbers_are_numbers(digits):
+    fitted = tiny(steps=np.int64(2), settings={**SMALL, "views.rotate": np.float64(5)}).fit(digits[:40])
+    assert (fitted.config_.steps, fitted.config_.views.rotate) == (2, 5.0)
+
+
+@pytest.mark.parametrize("n_classes", [None, 10.0])
+def test_a_number_of_classes_that_is_none_is_named(digits, n_classes):
+    with pytest.raises(ValueError, match="n_classes="):
+        tiny(n_classes).fit(digits[:40])
+
+
+def test_a_fit_that_fails_leaves_what_was_fitted_before(digits, monkeypatch):
+    fitted = tiny().fit(digits[:40])
+    before = fitted.predict(digits[:40])
+    monkeypatch.setattr(ElasticInfoGAN, "_train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(digits[:40].reshape(-1, 8, 8).repeat(2, axis=1).repeat(2, axis=2) * 100)
+    assert (fitted.predict(digits[:40]) == before).all()
+    assert (fitted.pixel_range_, fitted.input_shape_) == ((0.0, 16.0), (8, 8, 1))
+
+
+def test_one_picture_is_not_taken_for_many(fitted):
+    with pytest.raises(ValueError, match=r"shape \(64, 48, 3\) is that of one picture"):
+        fitted.predict(np.zeros((64, 48, 3), np.uint8))
+
+
+def test_a_range_can_be_given_to_what_is_loaded(digits, tmp_path):
+    tiny().fit(digits[:40]).save(tmp_path / "run")
+    loaded = ElasticInfoGAN.load(tmp_path / "run", pixel_range=(0, 1))
+    told = ElasticInfoGAN.load(tmp_path / "run").predict(digits[:40])
+    assert (loaded.predict(digits[:40] / 16) == told).all()
+    loaded.save(tmp_path / "again")
+    assert ElasticInfoGAN.load(tmp_path / "again").pixel_range_ == (0.0, 1.0)
+
+
+def test_advice_names_settings_that_there_are(digits):
+    with pytest.raises(ValueError, match=r"settings\['information\.trains_q'\] = False"):
+        tiny(settings={**SMALL, "information.trains_q": False}).fit(digits[:40])

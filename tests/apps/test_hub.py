@@ -13,6 +13,7 @@ from huggingface_hub import HfApi, ModelCard, RepoUrl, constants
 from elastic_infogan import ElasticInfoGAN
 from elastic_infogan.apps import extras
 from elastic_infogan.apps.cli import run
+from elastic_infogan.apps.tables import percent
 from elastic_infogan.data.sources import load
 from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.training.run import Run
@@ -56,21 +57,31 @@ def test_the_card_says_shares_scores_and_how_to_make_it_again(pushed, digits_run
     assert card.data.library_name == "elastic-infogan"
     shares = json.loads((digits_run / "shares.json").read_text())
     for name in ("prior", "assigned"):
-        assert f" {shares[name][2] + shares[name][5]:.3f} |" in card.text
+        assert f" {percent(shares[name][2] + shares[name][5])} |" in card.text
     assert r"| 2 + 5 | twos \| \<b\> |" in card.text
     assert "| Accuracy | 0.750 |" in card.text
     assert "train 'my *digits*' --classes 10 --steps 30" in card.text
-    assert f'from_pretrained("{pushed}")' in card.text
+    assert 'from_pretrained("./given")' in card.text
     assert (pushed / card.text.partition("](")[2].partition(")")[0]).is_file()  # the picture
 
 
-def test_no_place_of_this_machine_and_no_checkpoint_is_given_away(pushed):
+def test_no_place_of_this_machine_and_no_checkpoint_is_given_away(pushed, tmp_path):
     files = [path for path in pushed.rglob("*") if path.is_file()]
     assert not any("checkpoint" in path.parts for path in files)
     for path in files:
-        if path.name != "README.md":  # which names the folder that was asked for
-            assert b"/home/someone" not in path.read_bytes(), path
-    assert "/home/someone" not in (pushed / "README.md").read_text()
+        for place in (b"/home/someone", str(tmp_path).encode()):
+            assert place not in path.read_bytes(), path
+
+
+def test_the_card_of_what_was_fitted_to_an_array_gives_no_command(tmp_path):
+    fitted = ElasticInfoGAN(3, recipe="infogan", steps=2).fit(load("digits").images[:60])
+    fitted.save(tmp_path / "run")
+    assert run(["push", str(tmp_path / "run"), str(tmp_path / "given")]) == 0
+    text = (tmp_path / "given/README.md").read_text()
+    assert "found without labels in **an array of images**" in text
+    assert "elastic-infogan train" not in text
+    assert "fixed prior" in text
+    assert "knows how common" not in text
 
 
 def test_a_folder_called_like_a_known_set_stays_a_folder(digits_run, tmp_path):

@@ -169,3 +169,17 @@ def test_gaussian_information_agrees_with_the_density():
     torch.testing.assert_close(
         functional.gaussian_mutual_information_loss(mean, log_variance, code), expected
     )
+
+
+def test_pairs_of_unequal_number_are_refused():
+    with pytest.raises(ValueError, match="anchors are"):
+        functional.nt_xent(torch.ones(3, 2), torch.ones(2, 2), 1.0)
+
+
+def test_the_gaussian_quantile_has_a_gradient_everywhere():
+    uniform = torch.linspace(-1, 1, 401).requires_grad_()
+    functional.gaussian_quantile(uniform).sum().backward()
+    assert uniform.grad.isfinite().all()
+    assert uniform.grad[200].item() == pytest.approx(math.sqrt(math.pi / 2), rel=0.01)
+    small = functional.gaussian_quantile(torch.tensor([1e-4, 1e-6])) / torch.tensor([1e-4, 1e-6])
+    assert small.tolist() == pytest.approx([math.sqrt(math.pi / 2)] * 2, rel=0.01)

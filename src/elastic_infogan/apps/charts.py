@@ -20,6 +20,8 @@ __all__ = ["BANDS", "curve", "prior_over_time"]
 SIZE = (4.2, 2.5)
 """inches; at 72 points an inch the text keeps its size on a phone"""
 
+MOMENTS = 200
+"""at most of a curve of bands: a point for each four pixels of a screen"""
 BANDS = 10
 """colours of the page for classes: --band-0 … --band-9, repeated where there are more"""
 
@@ -62,6 +64,8 @@ def curve(title: str, minutes: Sequence[float], values: Sequence[float], stages:
 
 def prior_over_time(minutes: NDArray[np.float64], prior: NDArray[np.float64], stages: Stages) -> str:
     """The class prior `(T, K)` as bands whose heights are shares, as SVG; the largest are named."""
+    few = np.unique(np.linspace(0, len(minutes) - 1, MOMENTS).astype(int))
+    minutes, prior = minutes[few], prior[few]
     with rc_context(_STYLE):
         figure, axes = _axes(stages)
         colours = [_BAND[k % BANDS] for k in range(prior.shape[1])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -27,14 +28,12 @@ from elastic_infogan.apps.pixels import as_pixels, range_of, square_shape, warn_
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.arrays import as_images, fit_images
 from elastic_infogan.evaluation.answers import stream
+from elastic_infogan.files import expanded
 from elastic_infogan.training import loop
 from elastic_infogan.training.hardware import choose_device
-from elastic_infogan.training.run import Run, read_tensors, write_tensors
+from elastic_infogan.training.run import ESTIMATOR, Run, read_tensors, write_tensors
 
 __all__ = ["ElasticInfoGAN"]
-
-_OWN = "estimator.safetensors"
-"""what a run folder needs besides for an estimator to come back: labels, range and shape of its input"""
 
 _KEPT = (
     "classes.json", "config.toml", "model.json", "model.safetensors", "names.json", "restarts.json",
@@ -47,8 +46,9 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
     """Finds the kinds in unlabelled images of which some are common and others rare.
 
     Images are an array `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)`, a table `(N, F)` whose rows are square
-    images (grey, or RGB with channels last), or a source as on the command line: `"digits"`, a folder or zip
-    of pictures, a `.npz`. What it trains is a PyTorch module, a `core.class_model.ClassModel`, here `model_`.
+    images (grey, or RGB with channels last; rows of RGBA or of colour planes have to be given their shape
+    first), or a source as on the command line: `"digits"`, a folder or zip of pictures, a `.npz`. What it
+    trains is a PyTorch module, a `core.class_model.ClassModel`, here `model_`.
 
     Arguments:
         n_classes: K, how many kinds to look for; `"auto"`, or a range like `"5-30"`, where it is to be found
@@ -56,13 +56,16 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         recipe: named settings, see the README.
         minutes, steps: the budget, one or the other; neither gives a minute for 4,000 images of 28 pixels,
             within bounds, and more for larger ones. Only with `steps` does a `random_state` repeat itself.
-        size: side in pixels that images are brought to; None keeps arrays as they are.
+        size: side in pixels that images are brought to; None is the shorter side of arrays, which are cropped
+            about the centre where the other is longer.
         pixel_range: `(black, white)` of arrays; None is (0, 255) for uint8, after `fit` on a source and in a
             run of the command line, and for other arrays what was seen in `fit`.
         settings: any other setting by its dotted name, for example `{"views.mirror": True}`.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        random_state: seed, generator or None, as everywhere in scikit-learn.
+        random_state: seed, `RandomState` or None, as everywhere in scikit-learn.
         verbose: show progress while fitting.
+
+    Classes are numbered as they were learned: names and merges given in `explore` are for the command line.
 
     Attributes:
         labels_: class of each image of `fit`, int64 `(N,)`; an estimator loaded from a run that the command
@@ -110,11 +113,13 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
     def fit(self, X: Any, y: object = None) -> ElasticInfoGAN:
         """Learn classes, their shares and a generator; `y` is ignored.
 
+        Where it fails or is interrupted, nothing of it is kept, and what was fitted before stays.
+
         Raises:
             ValueError: images or settings that cannot be trained on.
             TrainingError: losses or weights became NaN.
         """
-        with as_value_errors(), _own_torch_state():
+        with as_value_errors(), _own_torch_state(), self._all_or_nothing():
             images = self._images(X, fitting=True)
             source = os.fspath(X) if isinstance(X, (str, os.PathLike)) else "array"
             config = config_from(vars(self), source, images)
@@ -122,8 +127,18 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
                 run = Run.create(folder, config)
                 self._train(images, run)
                 self._take(run)
-        self.labels_ = codes_of(self.model_, images)
+            self.labels_ = codes_of(self.model_, images)
         return self
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """The most probable class of each image, int64 `(N,)`."""
@@ -171,40 +186,62 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
             ElasticInfoGANError: the folder is not empty, or cannot be written.
         """
         self._fitted()
-        folder = empty_folder(Path(path), "save")
+        folder = empty_folder(expanded(path), "save")
         for name, content in self._files.items():
             with written_whole(folder / name) as file:
                 file.write(content)
         if hasattr(self, "labels_"):
             state = {"pixel_range": self.pixel_range_, "input_shape": self.input_shape_}
-            write_tensors(folder / _OWN, {"labels": torch.from_numpy(self.labels_)}, state)
+            write_tensors(folder / ESTIMATOR, {"labels": torch.from_numpy(self.labels_)}, state)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> ElasticInfoGAN:
+    def load(
+        cls, path: str | Path, device: str = "auto", pixel_range: tuple[float, float] | None = None
+    ) -> ElasticInfoGAN:
         """The estimator of a run folder, written by `save` or by `elastic-infogan train`.
+
+        Arguments:
+            pixel_range: `(black, white)` of arrays to come; None is what `fit` saw, or (0, 255) in a run of
+                the command line.
 
         Raises:
             RunError: there is no run, or no model in it yet.
+            ConfigError: there is no such device.
+            ValueError: black is not less than white.
         """
-        run = Run.open(path)
-        estimator = cls(**{**parameters_from(run.config), "device": device})
+        run = Run.open(expanded(path))
+        estimator = cls(**{**parameters_from(run.config), "device": device, "pixel_range": pixel_range})
         estimator._take(run)
         estimator._take_own(run)
+        estimator.pixel_range_ = estimator._asked_range() or estimator.pixel_range_
         return estimator
 
     @classmethod
     def from_pretrained(
-        cls, name: str | os.PathLike[str], *, revision: str | None = None, device: str = "auto"
+        cls,
+        name: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        device: str = "auto",
+        pixel_range: tuple[float, float] | None = None,
     ) -> ElasticInfoGAN:
         """The estimator of a model `OWNER/MODEL` on the Hugging Face hub, or of a folder that `push` wrote.
 
         Arguments:
             revision: a branch, tag or commit on the hub.
+            pixel_range: see `load`.
 
         Raises:
             ElasticInfoGANError: there is none, it cannot be reached, or the extra hub is not installed.
         """
-        return cls.load(folder_of(name, revision), device)
+        return cls.load(folder_of(name, revision), device, pixel_range)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled; networks go to the CPU, so that a machine without this device reads them too."""
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
+        if "model_" in state and state["model_"].prior.logits.device.type != "cpu":
+            state["model_"] = copy.deepcopy(state["model_"]).cpu()
+        return state
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()  # type: ignore[no-untyped-call]
@@ -243,8 +280,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
             return images
         values = self._validated(X, fitting)
         black_white = self._asked_range() or (range_of(values) if fitting else self.pixel_range_)
-        if not fitting:
-            warn_of_other_range(values, *black_white)
+        warn_of_other_range(values, *black_white, stacklevel=3 if fitting else 4)
         pixels = as_images(as_pixels(values, *black_white), "X")
         if fitting:
             self._remember(pixels, black_white)
@@ -294,11 +330,11 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
 
     def _take_own(self, run: Run) -> None:
         """What only an estimator leaves in a run folder; a run of the command line read 0 … 255."""
-        if not (run.path / _OWN).exists():
+        if not (run.path / ESTIMATOR).exists():
             spec = self.model_.spec
             state = {"pixel_range": (0.0, 255.0), "input_shape": (spec.size, spec.size, spec.channels)}
         else:
-            tensors, state = read_tensors(run.path / _OWN)
+            tensors, state = read_tensors(run.path / ESTIMATOR)
             self.labels_ = tensors["labels"].numpy()
         (black, white), self.input_shape_ = state["pixel_range"], tuple(state["input_shape"])
         self.pixel_range_ = (black, white)

@@ -45,7 +45,7 @@ def push(path: Path, name: str, private: bool) -> None:
             raise ConfigError(f"--private is of the hub, and {name} is a folder: leave it out")
         folder = empty_folder(expanded(name), "NAME")
         try:
-            published.save_pretrained(folder, model_card_kwargs={"name": name})
+            published.save_pretrained(folder, model_card_kwargs={"name": f"./{folder.resolve().name}"})
         except OSError as error:
             raise RunError(why_not_written(folder, error)) from error
         terminal.say(f"{folder}: a model and its README.md; ElasticInfoGAN.from_pretrained reads it back")

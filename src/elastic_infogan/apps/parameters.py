@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
@@ -27,6 +27,8 @@ _PARAMETERS = {"classes": "n_classes", "seed": "random_state"} | {
 
 _DATA = ("source", "labels", "imbalance")
 """settings that say what was trained on"""
+_WHERE = ("devices", "nodes")
+"""settings that say on how many machines: an estimator fits in one process"""
 
 _INSTEAD = dict.fromkeys(_DATA, "what is given to fit is trained on as it is") | {
     "channels": "the images' own mode is kept: give fit grey ones, or RGB"
@@ -46,10 +48,12 @@ def config_from(parameters: Mapping[str, Any], source: str, images: NDArray[Any]
     if not isinstance(seed, Integral):
         seed = check_random_state(seed).randint(2_000_000_000)
     n_classes = parameters["n_classes"]
-    n_classes = n_classes if isinstance(n_classes, str) else operator.index(n_classes)
-    values = {**parameters, "n_classes": n_classes, "random_state": int(seed)}
+    if not isinstance(n_classes, (str, Integral)):
+        raise ConfigError(f"n_classes={n_classes!r}: a whole number, 'auto' or a range like '5-30' is needed")
+    values = {name: _plain(value) for name, value in parameters.items() if name != "settings"}
+    values |= {"random_state": int(seed)}
     changes = {key: values[name] for key, name in _PARAMETERS.items() if values[name] is not None}
-    settings = parameters["settings"] or {}
+    settings = {name: _plain(value) for name, value in (parameters["settings"] or {}).items()}
     if taken := sorted({*_DATA, *_PARAMETERS, "channels"} & {*settings}):
         raise ConfigError(f"settings[{taken[0]!r}]: {_INSTEAD.get(taken[0], 'there is a parameter for it')}")
     changes |= {**settings, "source": source}
@@ -68,10 +72,18 @@ def parameters_from(config: Config) -> dict[str, Any]:
     preset = {} if config.views.preset == recipe.views.preset else {"views.preset": config.views.preset}
     flat, base = flatten(config), flatten(overlay(recipe, preset, "views"))
     parameters = {name: flat.pop(key) for key, name in _PARAMETERS.items()}
+    left_out = (*_DATA, *_WHERE, "channels")
     others = preset | {
-        key: value for key, value in flat.items() if key not in (*_DATA, "channels") and value != base[key]
+        key: value for key, value in flat.items() if key not in left_out and value != base[key]
     }
     return {**parameters, "settings": others or None}
+
+
+def _plain(value: Any) -> Any:
+    """A value without NumPy's types, which searches over parameters give."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple, np.ndarray)) else value
 
 
 @contextmanager
@@ -84,5 +96,7 @@ def as_value_errors() -> Iterator[None]:
 
 
 def _parameter(flag: re.Match[str]) -> str:
-    key = flag[1].replace("-", "_")
-    return _PARAMETERS.get(key, f"settings[{key!r}]")
+    group, dot, last = flag[1].replace("-", "_").rpartition(".")
+    if last.startswith("no_"):
+        return f"settings['{group}{dot}{last.removeprefix('no_')}'] = False"
+    return _PARAMETERS.get(group + dot + last, f"settings['{group}{dot}{last}']")

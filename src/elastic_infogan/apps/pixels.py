@@ -31,8 +31,8 @@ def square_shape(n_features: int) -> tuple[int, int, int]:
         if side * side * channels == n_features:
             return side, side, channels
     raise ValueError(
-        f"rows of {n_features} feature(s) are no square images, grey (H·H) or RGB (H·H·3): "
-        "give images of shape (N, H, W) or (N, H, W, C)"
+        f"rows of {n_features} feature(s) are no square images, grey (H·H) or RGB (H·H·3, channels last): "
+        "give images of shape (N, H, W), (N, H, W, C) or (N, C, H, W)"
     )
 
 
@@ -43,14 +43,21 @@ def range_of(values: NDArray[Any]) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def warn_of_other_range(values: NDArray[Any], black: float, white: float) -> None:
-    """Warn of fractions that, between `black` and `white`, would all be next to black."""
-    if np.issubdtype(values.dtype, np.floating) and black < values.max() < black + (white - black) / 8:
-        warnings.warn(
-            f"X reaches {values.max():g}, but black and white are {black:g} and {white:g} here, so that all "
-            "of it is dark: give pixel_range where the values of X mean something else",
-            stacklevel=4,
-        )
+def warn_of_other_range(values: NDArray[Any], black: float, white: float, stacklevel: int) -> None:
+    """Warn of values that, between `black` and `white`, would all be next to black, or most of them white.
+
+    Arguments:
+        stacklevel: calls from here up to the person's own line.
+    """
+    largest, extent = float(values.max()), white - black
+    if not (black < largest < black + extent / 8 or largest > white + extent):
+        return
+    what = "all of it is dark" if largest < white else "much of it is all white"
+    warnings.warn(
+        f"X reaches {largest:g}, but black and white are {black:g} and {white:g} here, so that {what}: "
+        "give pixel_range where the values of X mean something else",
+        stacklevel=stacklevel + 1,
+    )
 
 
 def as_pixels(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:

@@ -15,9 +15,10 @@ from huggingface_hub import ModelCard, ModelHubMixin
 from elastic_infogan import __version__
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.report_training import command, metrics_of, scores
+from elastic_infogan.apps.tables import percent
 from elastic_infogan.data import named
 from elastic_infogan.training.config import overlay, to_toml
-from elastic_infogan.training.run import NAMES, Run
+from elastic_infogan.training.run import ESTIMATOR, NAMES, Run
 
 __all__ = ["Published"]
 
@@ -29,7 +30,7 @@ _AS_THEY_ARE = (
     "shares.json",
     "stats.jsonl",
     NAMES,
-    "estimator.safetensors",
+    ESTIMATOR,
 )
 _PATHS = ("source", "labels", "imbalance")
 """settings that may name a file or folder of the machine that trained"""
@@ -95,25 +96,33 @@ class Published(
         return {
             "name": name,
             "title": _plain(Path(name).name),
-            "source": _plain(config.source),
+            "source": "an array of images" if self._from_array else _plain(config.source),
             "samples": grid and grid.relative_to(self.run.path).as_posix(),
             "size": self.model.spec.size,
             "channels": self.model.spec.channels,
             "classes": self._classes(names, assigned),
-            "kinds": len(names.groups()),
+            "kinds": sum(row["assigned"] != 0 for row in self._classes(names, assigned)),
             "named": bool(names.names),
             "found": (self.run.classes_found() or {}).get("says"),
             "assigned": assigned,
             "views": f"views of sort {config.views.preset}",
             "scores": scores(self._metrics()),
             "scored_on": self._scored_on(),
-            "command": command(config, f"runs/{Path(name).name}"),
+            "command": None if self._from_array else command(config, f"runs/{Path(name).name}"),
+            "learned": config.prior.learned,
             "recipe": config.recipe,
             "seed": config.seed,
             "steps": f"{stats[-1]['step']:,}" if stats else "unknown",
             "minutes": f"{stats[-1]['seconds'] / 60:.1f}" if stats else "unknown",
             "version": __version__,
+            "percent": percent,
+            "merged": bool(names.merged),
         }
+
+    @property
+    def _from_array(self) -> bool:
+        """Whether an estimator was fitted to an array, which no command line can name."""
+        return self.config.source == "array" and (self.run.path / ESTIMATOR).exists()
 
     def _scored_on(self) -> str:
         """Which images the scores are of."""
@@ -123,7 +132,7 @@ class Published(
 
     def _assigned(self) -> list[float]:
         file = self.run.path / "shares.json"
-        return list(json.loads(file.read_text())["assigned"]) if file.exists() else []
+        return list(json.loads(file.read_text(encoding="utf-8"))["assigned"]) if file.exists() else []
 
     def _classes(self, names: ClassNames, assigned: list[float]) -> list[dict[str, Any]]:
         """Of each class, most common first: its numbers, name, prior and share."""

@@ -13,6 +13,7 @@ from elastic_infogan.apps.diagnosis import diagnosed, keep_findings
 from elastic_infogan.apps.gallery import open_gallery
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import no_folder, written_whole
+from elastic_infogan.apps.tables import percent
 from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.training.run import Run
 
@@ -78,14 +79,3 @@ def flags(text: str) -> Markup:
     'try <code>--views.rotate</code> 7.5, not &lt;b&gt;.'
     """
     return Markup(re.sub(r"(--[a-z]+(?:[.-][a-z]+)*)", r"<code>\1</code>", str(escape(text))))
-
-
-def percent(share: float) -> str:
-    """A share with as many digits as it needs.
-
-    >>> percent(0.1234), percent(0.0042), percent(0.00001), percent(0.0)
-    ('12.3 %', '0.42 %', '< 0.01 %', '0 %')
-    """
-    if share < 0.0001:
-        return "< 0.01 %" if share > 0 else "0 %"
-    return f"{100 * share:.1f} %" if share >= 0.01 else f"{100 * share:.2g} %"

@@ -134,10 +134,15 @@ def metrics_of(run: Run) -> dict[str, Any]:
 def scores(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Name, value and meaning of each score that `metrics.json` holds."""
     return [
-        (title, f"{metrics[key]:.3f}" if isinstance(metrics[key], float) else str(metrics[key]), about)
+        (title, _rounded(key, metrics[key]), about)
         for key, (title, about) in SCORES.items()
         if metrics.get(key) is not None
     ]
+
+
+def _rounded(key: str, value: Any) -> str:
+    """A score with as many digits as tell good ones apart."""
+    return f"{value:.{4 if 'prior' in key else 3}f}" if isinstance(value, float) else str(value)
 
 
 def _charts(stats: Sequence[Mapping[str, Any]], config: Config) -> list[tuple[str, str, str]]:
@@ -152,7 +157,7 @@ def _charts(stats: Sequence[Mapping[str, Any]], config: Config) -> list[tuple[st
         told = (line["prior"] if len(line["prior"]) == n_classes else uniform for line in stats)
         start = uniform if config.prior.start == "uniform" else stats[0]["prior"]
         prior = np.array([start, *told])
-        about = "one band a class, its height the share; the number is the class"
+        about = "one band a class, its height the share; the largest bear the number of their class"
         drawn.append(("Class prior over time", about, charts.prior_over_time(minutes, prior, stages)))
     for name in dict.fromkeys(name for line in stats for name in line["losses"]):
         points = [(line["seconds"] / 60, line["losses"][name]) for line in stats if name in line["losses"]]

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from elastic_infogan.apps import terminal
 
-__all__ = ["class_table", "counts_table"]
+__all__ = ["class_table", "counts_table", "percent"]
 
 
 def class_table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -39,6 +39,17 @@ def counts_table(names: Sequence[str], counts: Sequence[int]) -> None:
     terminal.out.print(table)
 
 
+def percent(share: float) -> str:
+    """A share with as many digits as it needs.
+
+    >>> percent(0.1234), percent(0.0042), percent(0.00001), percent(0.0)
+    ('12.3 %', '0.42 %', '< 0.01 %', '0 %')
+    """
+    if share < 0.0001:
+        return "< 0.01 %" if share > 0 else "0 %"
+    return f"{100 * share:.1f} %" if share >= 0.01 else f"{100 * share:.2g} %"
+
+
 def _table(first: str, *numbers: str) -> Table:
     table = Table(first, box=None, header_style="bold", pad_edge=False, padding=(0, 2))
     for title in numbers:
@@ -51,4 +62,6 @@ def _name(value: object) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    if value is None:
+        return "–"
+    return f"{value:.2g}" if 0 < value < 0.001 else f"{value:.3f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,13 @@ class Board:
                 self.writer.add_scalar(name, value, line["step"])
         self.lines = len(lines)
         for path in sorted(set((self.run.path / "samples").glob("step-*.png")) - self.shown):
-            with Image.open(path) as picture:
+            self.shown.add(path)
+            with (
+                suppress(Image.DecompressionBombError),
+                Image.open(path) as picture,
+            ):  # no page shows that much
                 step = int(path.stem.removeprefix("step-"))
                 self.writer.add_image("samples", np.asarray(picture.convert("RGB")), step, dataformats="HWC")
-            self.shown.add(path)
         self.writer.flush()
 
     def close(self) -> None:

@@ -84,7 +84,9 @@ class ClassModel(nn.Module, ABC):
 
     @abstractmethod
     def hidden(self, images: Tensor) -> Tensor:
-        """What the features are a layer away from, `(N, U)`, of uint8 images `(N, H, W, C)`, in eval mode.
+        """Activations of the layer below the features, `(N, U)`, of uint8 images `(N, H, W, C)`.
+
+        The model has to be in eval mode, see `for_inference`.
 
         Losses on the features pull the images of a class together; one layer earlier more of what tells
         them apart is left (Chen et al., SimCLR, section 4.2).
@@ -96,13 +98,19 @@ class ClassModel(nn.Module, ABC):
 
     @torch.inference_mode()
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Class probabilities `(N, K)` and features `(N, F)` of uint8 images `(N, H, W, C)`, in eval mode."""
+        """Class probabilities `(N, K)` and features `(N, F)` of uint8 images `(N, H, W, C)`.
+
+        The model has to be in eval mode, see `for_inference`.
+
+        Raises:
+            TypeError: the images are not uint8.
+        """
         output = self.recognise(self._as_read(images))
         return output.logits.float().softmax(dim=1), output.features.float()
 
     @torch.inference_mode()
     def sample(self, codes: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Images uint8 `(N, H, W, C)` of the classes `codes` (N,).
+        """Images uint8 `(N, H, W, C)` of the classes `codes`, int64 `(N,)`; the model has to be in eval mode.
 
         Noise and continuous codes come from `generator`, a CPU generator, so that a seed gives the same
         images on every device.
@@ -119,5 +127,7 @@ class ClassModel(nn.Module, ABC):
 
     def _as_read(self, images: Tensor) -> Tensor:
         """uint8 `(N, H, W, C)` as the networks read them: `(N, C, H, W)` in [-1, 1] on their device."""
+        if images.dtype != torch.uint8:
+            raise TypeError(f"images are {images.dtype}; uint8 (N, H, W, C), 0 to 255, is needed")
         pixels = images.to(self.prior.logits.device).permute(0, 3, 1, 2).to(torch.float32)
         return pixels.div_(127.5).sub_(1.0).contiguous(memory_format=torch.channels_last)

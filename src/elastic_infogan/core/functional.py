@@ -79,12 +79,17 @@ def nt_xent(anchors: Tensor, views: Tensor, temperature: float, candidates: Tens
         candidates: features that are negatives for everyone, `(M, F)`: those of other processes.
 
     Returns:
-        scalar; log(2N - 1) when all features are equal.
+        scalar in single precision; log(2N - 1) when all features are equal.
+
+    Raises:
+        ValueError: anchors and views differ in shape.
 
     Example:
         >>> nt_xent(torch.ones(2, 3), torch.ones(2, 3), 1.0)
         tensor(1.0986)
     """
+    if anchors.shape != views.shape:
+        raise ValueError(f"anchors are {tuple(anchors.shape)} and views {tuple(views.shape)}: each needs one")
     own = F.normalize(torch.cat([anchors, views]).float(), dim=1)
     others = own if candidates is None else torch.cat([own, F.normalize(candidates.float(), dim=1)])
     n = len(anchors)
@@ -178,6 +183,10 @@ def gaussian_quantile(uniform: Tensor) -> Tensor:
     """
     a = 0.147
     bounded = uniform.clamp(-0.9999, 0.9999)
-    tail = torch.log1p(-bounded.square())
+    square = bounded.square()
+    tail = torch.log1p(-square)
+    # -log(1 - u^2) / u^2, by its series where that would be 0 / 0: so that the gradient at 0 is a number
+    ratio = torch.where(square > 1e-6, -tail / square.clamp(min=1e-6), 1 + square / 2)
     middle = 2 / (math.pi * a) + tail / 2
-    return math.sqrt(2) * bounded.sign() * ((middle.square() - tail / a).sqrt() - middle).clamp(min=0).sqrt()
+    root = (middle.square() - tail / a).sqrt()
+    return math.sqrt(2) * bounded * (ratio / (a * (root + middle))).sqrt()

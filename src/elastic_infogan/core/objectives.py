@@ -64,7 +64,7 @@ def update_table(
 
 @contextmanager
 def learning(model: ClassModel, groups: frozenset[str]) -> Iterator[None]:
-    """Within the block the parameters of `groups` require gradients, and no others do."""
+    """Within the block the parameters of `groups` require gradients, and no others; so until the next one."""
     for name in model.groups:
         for parameter in model.group(name):
             parameter.requires_grad_(name in groups)
@@ -96,6 +96,8 @@ def generator_terms(
             published code); `sample` makes it recover the relaxed code, so that p learns here too, and then
             H(c) belongs to the bound: without it p would end at the class that is recognised best.
     """
+    if target not in ("argmax", "sample"):
+        raise ValueError(f"target is {target!r}; argmax or sample is needed")
     hidden = model.discriminator.trunk(seen)
     q = model.q_of(hidden if model.spec.q == "trunk" else fake)
     code = latent.code.relaxed if target == "sample" else F.one_hot(latent.code.index, model.n_classes)

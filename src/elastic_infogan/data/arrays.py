@@ -69,6 +69,10 @@ def as_images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
     (5, 8, 8, 3)
     """
     _check_dtype(array, where)
+    if array.ndim == 3 and array.shape[2] in (3, 4) and array.shape[1] > 4:
+        raise DataError(
+            f"{where}: shape {array.shape} is that of one picture: give it as [None], (1, H, W, C)"
+        )
     if array.ndim == 3:
         array = array[..., None]
     elif array.ndim == 4:

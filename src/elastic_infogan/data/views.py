@@ -31,7 +31,13 @@ CONTROL = 4
 
 
 def to_range(images: Tensor) -> Tensor:
-    """uint8 in 0 ... 255 to float32 in [-1, 1], the range of the generator's tanh; any shape."""
+    """uint8 in 0 ... 255 to float32 in [-1, 1], the range of the generator's tanh; any shape.
+
+    Raises:
+        TypeError: the images are not uint8.
+    """
+    if images.dtype != torch.uint8:
+        raise TypeError(f"images are {images.dtype}; uint8, 0 to 255, is needed")
     return images.to(torch.float32).div_(127.5).sub_(1.0)
 
 
@@ -271,11 +277,16 @@ class IdentityViews:
 
     @torch.no_grad()
     def __call__(self, images: Tensor, drawn: Mapping[str, Tensor] | None = None) -> Tensor:
-        """A random view of each image: uint8 `(N, C, H, W)` to float32 in [-1, 1] of the same shape.
+        """A random view of each square image: uint8 `(N, C, S, S)` to float32 in [-1, 1] of the same shape.
 
         Arguments:
             drawn: N rows of what `draw` gave; drawn here when left out.
+
+        Raises:
+            TypeError: the images are not uint8.
         """
+        if images.dtype != torch.uint8:
+            raise TypeError(f"images are {images.dtype}; uint8, 0 to 255, is needed")
         rows = self.draw(len(images), images) if drawn is None else drawn
         views = self._strokes(images, rows) if self.thickness else images.float()
         bent = deformations(rows["control"], images.shape[-1]) if self.deform else None

@@ -35,7 +35,7 @@ _NOT_NEGATIVE, _POSITIVE, _ONE_OR_MORE = Limit(0), Limit(0, included=False), Lim
 _TWO_OR_MORE, _FRACTION, _DECAY = Limit(2), Limit(0, 1), Limit(0, 0.99999)
 
 LIMITS: Mapping[str, Limit] = {
-    "seed": Limit(0, 2_000_000_000),  # scikit-learn's seeds have 32 bits
+    "seed": Limit(0, 2**31 - 1),  # what scikit-learn draws for others
     **dict.fromkeys(("batch", "schedule.encode_batch"), _TWO_OR_MORE),
     **dict.fromkeys(("steps", "restarts", "devices", "nodes", "schedule.q_interval"), _ONE_OR_MORE),
     **dict.fromkeys(

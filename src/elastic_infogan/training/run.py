@@ -28,6 +28,7 @@ from elastic_infogan.training.config import Config, flatten, from_toml, overlay,
 
 __all__ = [
     "CHANGEABLE",
+    "ESTIMATOR",
     "NAMES",
     "NAMES_ASIDE",
     "Run",
@@ -47,6 +48,9 @@ MODELS: Mapping[str, type[ClassModel]] = {model.kind: model for model in (Elasti
 
 NAMES, NAMES_ASIDE = "names.json", "names-before.json"
 """Names and merges of the classes, and those of classes that were found anew since."""
+
+ESTIMATOR = "estimator.safetensors"
+"""what an estimator needs besides to come back: labels, range and shape of its input"""
 
 CHANGEABLE = {"minutes", "steps", "device", "precision", "devices", "nodes", "interval", "snapshots"}
 """Settings that a resumed run may be given anew: how long and where, not what."""
@@ -325,7 +329,7 @@ class Run:
         return status.st_mtime_ns, status.st_ino
 
     def load_model(self, device: str | torch.device = "cpu", file: Path | None = None) -> ClassModel:
-        """The trained model in eval mode.
+        """The trained model as `for_inference` makes it, which `save_model` cannot write again.
 
         Arguments:
             file: another state of it, see `snapshots.kept`.

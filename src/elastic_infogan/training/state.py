@@ -187,7 +187,8 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
         ConfigError: for a setting that cannot be trained with.
         DataError: for fewer images than a batch or than classes, or copies of one image only.
     """
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+    square = images.ndim == 4 and images.shape[1] == images.shape[2]
+    if images.dtype != np.uint8 or not square or images.shape[3] not in (1, 3):
         raise DataError(
             f"images are {images.dtype} {images.shape}, and uint8 (N, S, S, 1 or 3) is needed: "
             "data.sources.from_array makes that of other arrays"

@@ -88,5 +88,9 @@ def summary(trial: TrialFolder) -> str:
     outcome = trial.outcome() or {}
     if "failed" in outcome:
         return f"{trial.name} failed: {outcome['failed']}"
-    figures = [f"{title} {outcome[key]:.3f}" for key, title in SHOWN if key in outcome]
+    figures = [
+        f"{title} {outcome[key]:.{4 if key == 'prior_rmse' else 3}f}"
+        for key, title in SHOWN
+        if key in outcome
+    ]
     return f"{trial.name}  {', '.join(figures)} ({outcome.get('wall_seconds', 0):.0f} s)"

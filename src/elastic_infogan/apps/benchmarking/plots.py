@@ -97,7 +97,7 @@ def priors(systems: Mapping[str, Sequence[Line]]) -> Figure | None:
     }
     figure.legend(told.values(), told, loc="outside upper center", ncols=len(told), frameon=False, fontsize=9)
     figure.supxlabel("true share of the class", fontsize=10)
-    figure.supylabel("learned prior of its code", fontsize=10)
+    figure.supylabel("prior of its code", fontsize=10)
     return figure
 
 
@@ -109,9 +109,9 @@ def _classes_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
 def _priors_of(axes: Axes, name: str, lines: Sequence[Line], limit: float) -> None:
     classes = _classes_of(lines)
     there, absent = ([row for row in classes if (row["code"] is None) == no] for no in (False, True))
-    uniform = 1 / len(lines[0]["shares"]["prior"])
     axes.plot([0, limit], [0, limit], color="0.35", linewidth=1, label="truth")
-    axes.axhline(uniform, color="0.35", linewidth=1, linestyle="--", label="uniform")
+    for n_classes in sorted({len(line["shares"]["prior"]) for line in lines}):
+        axes.axhline(1 / n_classes, color="0.35", linewidth=1, linestyle="--", label="uniform")
     x, y = ([row[key] for row in there] for key in ("true_share", "prior"))
     axes.scatter(x, y, s=14, alpha=0.6, color=COLOURS[0], linewidths=0, label="class with its code")
     if absent:
