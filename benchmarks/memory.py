@@ -7,9 +7,6 @@ a few steps: memory does not grow with more of them, since every stage and every
 up once. Two figures: the largest resident set, which counts the pages of the store that the system keeps
 cached while nobody needs the room, and the largest that is the process's own (Linux tells them apart).
 Of two million images, labelling them all takes minutes and the store 6 GB of disk.
-
-This process imports no torch before its children have ended, because the peak of a child counts from the size
-that its parent had.
 """
 
 from __future__ import annotations

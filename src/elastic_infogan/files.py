@@ -13,6 +13,8 @@ from pathlib import Path
 from time import time
 from typing import Any
 
+from elastic_infogan.errors import ElasticInfoGANError
+
 __all__ = [
     "FULL",
     "as_json",
@@ -25,6 +27,7 @@ __all__ = [
     "why_not_read",
     "why_not_written",
     "write_json",
+    "writing",
 ]
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -61,8 +64,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; it takes the place of `path` at the end, unless the block fails.
 
     What was at `path` before stays until then. What a link points to is replaced, not the link, and a device
-    or pipe is written to. An `OSError` passes through: each floor turns it into an exception of its own with
-    the help of `why_not_written`.
+    or pipe is written to. An `OSError` passes through: each floor turns it into an exception of its own by
+    `writing`.
     """
     if path.exists() and not path.is_file():
         yield path
@@ -143,6 +146,15 @@ def why_not_read(path: Path, error: OSError | UnicodeDecodeError) -> str:
     """
     reason = (error.strerror or error) if isinstance(error, OSError) else "not UTF-8 text"
     return f"{path} cannot be read: {reason}"
+
+
+@contextmanager
+def writing(path: Path, kind: type[ElasticInfoGANError]) -> Iterator[None]:
+    """Within the block what the system refuses becomes an error of a `kind` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(why_not_written(path, error)) from error
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -195,7 +195,7 @@ def export(run: Path, /, *, out: Path) -> None:
 @app.command(sort_key=7)
 @about_a_run
 def push(run: Path, name: str, /, *, private: Annotated[bool, Switch] = False) -> None:
-    """Give a model away with a card that says what it is: on the Hugging Face hub, or as a folder.
+    """Publish a model with a card that says what it is: on the Hugging Face hub, or as a folder.
 
     Python's ElasticInfoGAN.from_pretrained(NAME) reads it back. Needs the extra hub; `hf auth login` logs in.
 

@@ -11,7 +11,7 @@ from elastic_infogan.apps import terminal
 from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.output import empty_folder
 from elastic_infogan.errors import ConfigError, RunError
-from elastic_infogan.files import expanded, why_not_written
+from elastic_infogan.files import expanded, writing
 from elastic_infogan.training.run import Run
 
 __all__ = ["folder_of", "is_folder", "push"]
@@ -44,10 +44,8 @@ def push(path: Path, name: str, private: bool) -> None:
         if private:
             raise ConfigError(f"--private is of the hub, and {name} is a folder: leave it out")
         folder = empty_folder(expanded(name), "NAME")
-        try:
+        with writing(folder, RunError):
             published.save_pretrained(folder, model_card_kwargs={"name": f"./{folder.resolve().name}"})
-        except OSError as error:
-            raise RunError(why_not_written(folder, error)) from error
         terminal.say(f"{folder}: a model and its README.md; ElasticInfoGAN.from_pretrained reads it back")
         return
     with _on_the_hub(name):

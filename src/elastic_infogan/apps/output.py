@@ -7,10 +7,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from elastic_infogan.errors import ElasticInfoGANError
-from elastic_infogan.files import as_json, replacing, why_not_written
+from elastic_infogan.errors import ElasticInfoGANError, RunError
+from elastic_infogan.files import as_json, replacing, why_not_written, writing
 
-__all__ = ["empty_folder", "no_folder", "write_json", "written_whole"]
+__all__ = ["empty_folder", "held", "no_folder", "write_json", "written_whole"]
+
+
+@contextmanager
+def held(folder: Path, busy: str) -> Iterator[None]:
+    """Within the block no other process holds a folder that is there.
+
+    Arguments:
+        busy: the line about a folder that somebody else holds.
+
+    Raises:
+        RunError: somebody does, or the folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(busy) from error
+    except OSError as error:
+        raise RunError(why_not_written(folder, error)) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -24,12 +49,10 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         ElasticInfoGANError: it cannot be written, for example because the disk is full.
     """
     no_folder(path)
-    try:
+    with writing(path, ElasticInfoGANError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside, beside.open("wb") as file:
             yield file
-    except OSError as error:
-        raise ElasticInfoGANError(why_not_written(path, error)) from error
 
 
 def no_folder(path: Path) -> None:

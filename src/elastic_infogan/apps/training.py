@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -15,13 +15,14 @@ from elastic_infogan.apps.extras import need
 from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.inputs import drawn, read
 from elastic_infogan.apps.oracle import note_other_shares, with_true_shares
+from elastic_infogan.apps.output import held
 from elastic_infogan.apps.processes import in_all
 from elastic_infogan.data import imbalance
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import known_classes
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.evaluation.answers import ask
-from elastic_infogan.files import why_not_written
+from elastic_infogan.files import writing
 from elastic_infogan.training import loop
 from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config
@@ -125,28 +126,9 @@ def _begin(
     return path
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Within the block no other training writes into the run folder.
-
-    Raises:
-        RunError: one is at work there, or the folder cannot be written to.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise RunError(
-            f"{path}: another training is at work there; wait for its end, or choose another --out"
-        ) from error
-    except OSError as error:
-        raise RunError(why_not_written(path, error)) from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _alone(path: Path) -> AbstractContextManager[None]:
+    """Within the block no other training writes into the run folder."""
+    return held(path, f"{path}: another training is at work there; wait for its end, or choose another --out")
 
 
 def _say_how_many(run: Run) -> None:
@@ -256,15 +238,13 @@ def _run_folder(config: Config) -> Path:
         RunError: it cannot be made.
     """
     name, runs = Path(config.source).stem or "images", Path("runs")
-    try:
+    with writing(runs, RunError):
         runs.mkdir(exist_ok=True)
         for path in (runs / f"{name}-{config.recipe}-{n}" for n in count(1)):
             with suppress(FileExistsError):
                 path.mkdir()
-                return path
-    except OSError as error:
-        raise RunError(why_not_written(runs, error)) from error
-    raise AssertionError("numbers have ended")
+                break
+    return path
 
 
 def _named(path: Path) -> Path:
@@ -285,8 +265,6 @@ def _move_aside(path: Path) -> None:
     with _alone(path):
         pass
     aside = next(p for n in count(1) if not (p := path.with_name(f"{path.name}.{n}")).exists())
-    try:
+    with writing(aside, RunError):
         path.rename(aside)
-    except OSError as error:
-        raise RunError(why_not_written(aside, error)) from error
     terminal.note(f"The run that was in {path} is now in {aside}")

@@ -124,8 +124,8 @@ def pack(
 ) -> ImageSet:
     """Decode the pictures of a folder or zip into a packed store.
 
-    The store appears when it is whole. An interrupted run is gone on with, no picture being decoded
-    again; a store that already holds the source as it is now is left as it is.
+    The store appears when it is whole. An interrupted packing goes on where it stopped; a store that already
+    holds the source as it is now is left as it is.
 
     Arguments:
         source: folder or `.zip`.

@@ -40,7 +40,7 @@ _BUFFER = 16 * 2**20
 
 @dataclass(frozen=True)
 class Plan:
-    """What is packed and how; a partial store is only gone on with under the same plan."""
+    """What is packed and how; a partial store is resumed under the same plan alone."""
 
     key: str
     count: int

@@ -40,7 +40,7 @@ class TwoGroups:
 
 
 def bimodality(values: Floats) -> float:
-    """Sarle's coefficient `(skewness^2 + 1) / kurtosis` of values (n,), in (0, 1].
+    """Sarle's coefficient `(skewness^2 + 1) / kurtosis` of values (n,) that are not all the same, in (0, 1].
 
     1/3 for a normal distribution, 5/9 for a uniform one, towards 1 for two peaks far apart
     (Ellison, American Journal of Physiology 253, 1987).

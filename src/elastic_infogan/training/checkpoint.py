@@ -38,7 +38,7 @@ def save(state: State, run: Run) -> None:
         RunError: if it cannot be written; likewise.
     """
     refuse_nan(state)
-    if not state.fabric.is_global_zero:
+    if not state.processes.first:
         return
     tensors = {f"model/{n}": t for n, t in state.model.state_dict().items()}
     tensors |= {f"average/{n}": t for n, t in state.average.state_dict().items()}
@@ -66,8 +66,7 @@ def restore(state: State, run: Run) -> None:
     Raises:
         RunError: if the checkpoint is damaged, of another program or of other networks.
     """
-    read = read_tensors(run.checkpoint) if state.fabric.is_global_zero else ({}, {})
-    tensors, scalars = state.fabric.broadcast(read)
+    tensors, scalars = state.processes.by_first(lambda: read_tensors(run.checkpoint))
     try:
         if isinstance(state.config.classes, str):
             resize(state, len(tensors["model/prior.logits"]))

@@ -153,7 +153,7 @@ class Adversary:
     ema: float = 0.995
     """decay per step of the averaged generator that is saved; 0 saves the last one"""
     augment: bool | None = None
-    """what D sees is shifted, covered and recoloured once it knows the images by heart; where they are few"""
+    """shift, cover and recolour what D sees once D overfits; left out: where there are under 10,000 images"""
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Schedule:
     encode: float = 0.2
     """NT-Xent alone trains Q's encoder; 0, with refine 0, starts with the game"""
     balance: float = 0.5
-    """part of encode after which rare groups are drawn more often than they occur; 1 never does"""
+    """fraction of encode after which batches are drawn evenly from groups of alike images; 1: never"""
     refine: float = 0.15
     """NT-Xent and self-labelling train Q, whose head came from classes found among its features"""
     encode_batch: int | None = None
@@ -211,13 +211,13 @@ class Views:
     stretch: float | None = None
     """relative change of the ratio of width to height either way"""
     corners: float | None = None
-    """farthest that tilting the image about its centre moves a corner, as a fraction of it"""
+    """largest shift of a corner by a change of perspective, as a fraction of the side"""
     deform: float | None = None
     """spread of smooth displacements, as a fraction of the image"""
     thickness: float | None = None
     """largest blend with the local maximum or minimum; 0 leaves stroke width alone"""
     opening: float | None = None
-    """half of these open or close strokes, as far as this fraction of the image: away with serifs"""
+    """half of the changes of thickness open or close strokes by up to this part of the side: no serifs"""
     crop: float | None = None
     """largest fraction of the area that a random resized crop cuts away"""
     mirror: bool | None = None
@@ -261,7 +261,7 @@ class Config:
     precision: Precision = "auto"
     """bf16 where the device has it, otherwise fp32"""
     restarts: int = 1
-    """encoders trained from different starts, of which the most agreed upon goes on; each takes its time"""
+    """encoders trained from other random weights; the one whose clusterings agree most goes on"""
     devices: int = 1
     """processes on this machine, one a device"""
     nodes: int = 1
@@ -271,7 +271,7 @@ class Config:
     interval: float = 15.0
     """seconds between lines of stats.jsonl, and four times that between sample grids and checkpoints"""
     snapshots: int = 0
-    """equal parts of the budget after each of which the model is kept, to score its growth; 0 keeps none"""
+    """parts of the budget after each of which the model is kept, so that its growth can be scored; 0: none"""
     latent: Latent = field(default_factory=Latent)
     networks: Networks = field(default_factory=Networks)
     prior: Prior = field(default_factory=Prior)

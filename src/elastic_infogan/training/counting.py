@@ -68,7 +68,7 @@ class Count:
 
     @property
     def how_sure(self) -> str:
-        """In a word or two."""
+        """`sure`, `fairly sure` or `not sure`."""
         if not self.kinds or self._too_soon:
             return "not sure"
         width = self.high - self.low

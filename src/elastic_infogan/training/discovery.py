@@ -62,8 +62,7 @@ def balance(state: State) -> None:
     classes, so that rare classes have some of their own; but so have a few odd images, which is why groups
     are not drawn alike. Of several processes the first one finds them, and tells the others.
     """
-    found = [_groups(state)] if state.fabric.is_global_zero else []
-    state.batches.draw_by_groups(state.fabric.broadcast(found)[0])
+    state.batches.draw_by_groups(state.processes.by_first(lambda: _groups(state)))
 
 
 def _groups(state: State) -> Tensor:
@@ -93,8 +92,7 @@ def discover(state: State) -> Count | None:
     Returns:
         how many there are, where that was to be found out; the model then has as many codes.
     """
-    found = [_found(state)] if state.fabric.is_global_zero else []
-    number, posterior, labels = state.fabric.broadcast(found)[0]
+    number, posterior, labels = state.processes.by_first(lambda: _found(state))
     if number is not None:
         resize(state, number.found)
     set_q(state.model, posterior)
@@ -112,8 +110,7 @@ def agreement(state: State) -> float:
 
     Of several processes the first one computes it, and tells the others.
     """
-    score = _agreement(state) if state.fabric.is_global_zero else 0.0
-    return float(state.fabric.broadcast(score))
+    return state.processes.by_first(lambda: _agreement(state))
 
 
 def _agreement(state: State) -> float:

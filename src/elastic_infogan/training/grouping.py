@@ -136,7 +136,7 @@ def _apart(vectors: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Compared:
-    """What has a say in which images are alike.
+    """The evidence by which images are grouped.
 
     Arguments:
         vectors: that small clusters are found among, `(N, V)`.
@@ -172,9 +172,9 @@ def _how_many(n_classes: int, images: int) -> int:
 
 
 def compared(looks: Looks, n_classes: int, seed: int) -> Compared:
-    """What has a say beside features: what mostly stays within the classes that features alone give.
+    """Which descriptors help beside features: those whose neighbours are mostly of one class by features.
 
-    For drawings strokes and pixels do; for photographs they do not.
+    For drawings strokes and pixels are; for photographs they are not.
     """
     features = looks.features.cpu().numpy()
     small = _how_many(n_classes, len(features))

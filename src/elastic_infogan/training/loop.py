@@ -39,7 +39,7 @@ STEPS: Mapping[str, Callable[[Any], None]] = {
 LINES_PER_CHECKPOINT = 4
 
 PAUSE = 0.1
-"""Seconds between two steps from which on they are taken off the budget of steps."""
+"""Seconds between two steps from which on they count as a pause, see `State.progress`."""
 
 
 class Interrupted(Exception):
@@ -81,12 +81,14 @@ def train(
 
 def resume(state: State, run: Run) -> bool:
     """Continue from the checkpoint of `run` if there is one; whether the run has been finished already."""
-    there = run.checkpoint.exists(), (run.path / "shares.json").exists()
-    begun, finished = state.fabric.broadcast(there)  # the folder may be the first process's alone
+    # the folder may be the first process's alone
+    begun, finished = state.processes.by_first(
+        lambda: (run.checkpoint.exists(), (run.path / "shares.json").exists())
+    )
     if begun:
         checkpoint.restore(state, run)
         state.meter.reset(state.seconds)
-    if state.fabric.is_global_zero:
+    if state.processes.first:
         run.forget_after(state.step)
         snapshots.forget_after(run, state.step)
     return finished and state.progress >= 1
@@ -94,7 +96,7 @@ def resume(state: State, run: Run) -> bool:
 
 def fit(state: State, run: Run, report: Callable[[Progress], None], interruption: Interruption) -> None:
     """Repeat steps until the budget is used."""
-    if state.progress < 1 and state.fabric.is_global_zero:
+    if state.progress < 1 and state.processes.first:
         run.forget_end()
     threads = torch.get_num_threads()
     try:
@@ -192,7 +194,7 @@ def leave_encode(state: State, stage: str, run: Run) -> None:
             return
         restarts.take_best(state)
     number = discovery.discover(state)
-    if not state.fabric.is_global_zero:
+    if not state.processes.first:
         return
     run.set_names_aside()
     if number is not None:
@@ -237,7 +239,7 @@ def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> No
         tuple(state.model.prior.probabilities().tolist()) if state.number_is_known else (),
     )
     state.meter.reset(state.seconds)
-    if state.fabric.is_global_zero:
+    if state.processes.first:
         run.log(progress.as_line())
     report(progress)
 
@@ -245,7 +247,7 @@ def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> No
 def save(state: State, run: Run) -> None:
     """Checkpoint, model and a sample grid of the averaged generator."""
     checkpoint.save(state, run)
-    if state.fabric.is_global_zero:
+    if state.processes.first:
         export(state, run)
 
 
@@ -271,7 +273,7 @@ def finish(state: State, run: Run) -> None:
         steps.settle(state)
         checkpoint.refuse_nan(state)
     counts = torch.bincount(discovery.assign(state), minlength=state.model.n_classes)
-    if state.fabric.is_global_zero:
+    if state.processes.first:
         export(state, run)
         assigned = (counts / counts.sum()).tolist()
         run.write_json(

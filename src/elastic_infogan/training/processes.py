@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import torch
@@ -71,8 +71,13 @@ class Processes:
         before, during, any_asked = own.tolist()
         return before, during, bool(any_asked)
 
+    def by_first(self, work: Callable[[], T]) -> T:
+        """`work()` in the first process; what it gives, in all."""
+        found: list[T] = self.fabric.broadcast([work()] if self.first else [])
+        return found[0]
+
     def of_all(self, own: T) -> list[T]:
-        """What each has, in their order."""
+        """`own` of every process, by rank."""
         if self.alone:
             return [own]
         everyone: list[Any] = [None] * self.share.of
@@ -80,7 +85,7 @@ class Processes:
         return everyone
 
     def in_order(self, own: Iterator[T], n: int) -> Iterator[T]:
-        """All of `n` items, dealt out in turn: each process has its rank's of every round, and gets all."""
+        """Items 0 to n - 1 in order, in all processes, of which process r has made every P-th from r on."""
         for _ in range(0, n, self.share.of):
             yield from (item for item in self.of_all(next(own, None)) if item is not None)
 

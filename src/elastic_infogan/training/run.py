@@ -62,10 +62,8 @@ def remove(path: Path) -> None:
     Raises:
         RunError: if it cannot be removed.
     """
-    try:
+    with files.writing(path, RunError):
         path.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(files.why_not_written(path, error)) from error
 
 
 @contextmanager
@@ -75,13 +73,10 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         RunError: if the disk is full or the folder cannot be written; what was there before stays.
     """
-    try:
-        with files.replacing(path) as beside:
-            yield beside
-            with beside.open("r+b") as written:  # Windows wants write access for it
-                os.fsync(written.fileno())  # a run outlives even a loss of power
-    except OSError as error:
-        raise RunError(files.why_not_written(path, error)) from error
+    with files.writing(path, RunError), files.replacing(path) as beside:
+        yield beside
+        with beside.open("r+b") as written:  # Windows wants write access for it
+            os.fsync(written.fileno())  # a run outlives even a loss of power
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -191,15 +186,13 @@ class Run:
 
     def _begin(self) -> Run:
         """Write the configuration first: a folder without it is nobody's run, whenever a crash comes."""
-        try:
+        with files.writing(self.path, RunError):
             self.path.mkdir(parents=True, exist_ok=True)
             self.write_settings()
             for name in ("samples", "checkpoint"):
                 (self.path / name).mkdir(exist_ok=True)
             for name in (".", "samples", "checkpoint", "snapshots"):
                 files.sweep(self.path / name)
-        except OSError as error:
-            raise RunError(files.why_not_written(self.path, error)) from error
         return self
 
     @property
@@ -260,11 +253,9 @@ class Run:
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Append a line to `stats.jsonl`."""
-        try:
-            with (self.path / "stats.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise RunError(files.why_not_written(self.path / "stats.jsonl", error)) from error
+        path = self.path / "stats.jsonl"
+        with files.writing(path, RunError), path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
 
     def forget_after(self, step: int) -> None:
         """Drop lines of `stats.jsonl` and sample grids later than `step`: a resumed run writes them again."""
@@ -298,10 +289,8 @@ class Run:
         first = self.path / NAMES_ASIDE
         others = (first.with_stem(f"{first.stem}-{n}") for n in count(2))
         aside = next(path for path in chain([first], others) if not path.exists())
-        try:
+        with files.writing(aside, RunError):
             (self.path / NAMES).rename(aside)
-        except OSError as error:
-            raise RunError(files.why_not_written(aside, error)) from error
 
     def latest_grid(self) -> Path | None:
         """The last sample grid, one row a class; pictures that somebody else put beside it are none."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elastic_infogan.errors import RunError
-from elastic_infogan.files import why_not_written
+from elastic_infogan.files import writing
 from elastic_infogan.training.run import Run, read_tensors, remove, write_tensors
 from elastic_infogan.training.state import State
 
@@ -55,13 +55,11 @@ def keep(state: State, run: Run, before: float) -> None:
         RunError: it cannot be written.
     """
     part = due(before, state.progress, state.config.snapshots)
-    if part is None or not state.number_is_known or not state.fabric.is_global_zero:
+    if part is None or not state.number_is_known or not state.processes.first:
         return
     folder = run.path / "snapshots"
-    try:
+    with writing(folder, RunError):
         folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise RunError(why_not_written(folder, error)) from error
     moment = {"step": state.step, "seconds": state.seconds, "stage": state.stage}
     write_tensors(folder / f"{part:03d}.safetensors", state.inference_model().state_dict(), moment)
 

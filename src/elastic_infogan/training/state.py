@@ -86,8 +86,8 @@ class State:
     def progress(self) -> float:
         """Fraction of the budget that is used.
 
-        Of minutes, those that steps have: during a pause none is used, and what it takes shortens all that is
-        left alike, where it would take most of a short stage that comes after it.
+        Of steps: those done. Of minutes: a pause (finding groups or classes) uses none, and its length is
+        taken off what is left, so that all stages to come shrink by one factor.
         """
         if self.config.steps is not None:
             return self.step / self.config.steps

@@ -16,7 +16,7 @@ from typing import Any
 
 from elastic_infogan import files
 from elastic_infogan.apps.benchmarking.plan import Trial
-from elastic_infogan.apps.output import write_json, written_whole
+from elastic_infogan.apps.output import held, write_json, written_whole
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training.config import Config, flatten, overlay
 from elastic_infogan.training.run import CHANGEABLE
@@ -115,25 +115,13 @@ class BenchmarkFolder:
         Raises:
             RunError: one is at work there already, or the folder cannot be written.
         """
-        from filelock import FileLock, Timeout
-
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"--out: {self.path} is a file; the name of a folder is needed")
-        lock = FileLock(self.path / ".lock", timeout=0)
-        try:
+        with files.writing(self.path, RunError):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout as error:
-            raise RunError(
-                f"another benchmark is at work in {self.path}: wait, or choose another --out"
-            ) from error
-        except OSError as error:
-            raise RunError(files.why_not_written(self.path, error)) from error
-        try:
+        with held(self.path, f"another benchmark is at work in {self.path}: wait, or choose another --out"):
             self._refuse_others()
             yield
-        finally:
-            lock.release()
 
     def _refuse_others(self) -> None:
         """Raise a `RunError` where the folder holds what no benchmark has written, and might be replaced."""
