@@ -91,7 +91,7 @@ def _on_the_hub(name: str) -> Iterator[None]:
             f"the hub refuses {name}: {_first_line(error)}; hf auth login says who you are"
         ) from error
     except Exception as error:
-        if not isinstance(error, HfHubHTTPError.__bases__):  # OSError and the client's own, whichever it is
+        if not isinstance(error, (OSError, *HfHubHTTPError.__bases__)):  # the client's own, whichever it is
             raise
         raise RunError(
             f"the hub cannot be reached for {name} ({_first_line(error)}): check the network, "

@@ -53,7 +53,7 @@ def _rows(asked: Config, settled: Config, images: ImageSet) -> Iterator[Row]:
     yield "size", f"{settled.size}×{settled.size} pixels", why("size", _of_size(settled.source)), "--size"
     colours = "every image is grey" if grey else "there are images with colours"
     yield "colours", "grey" if grey else "RGB", why("channels", colours), "--channels"
-    yield "classes", *_classes(asked, settled), "--classes"
+    yield "classes", *_classes(settled), "--classes"
     sort = "" if asked.views.preset != "auto" else recognise(images.images).reason
     yield "views", settled.views.preset, sort or why("views.preset", ""), "--views.preset"
     yield (
@@ -72,13 +72,10 @@ def _rows(asked: Config, settled: Config, images: ImageSet) -> Iterator[Row]:
     yield "budget", _budget(settled), _of_budget(asked, settled, len(images)), "--minutes, --steps"
 
 
-def _classes(asked: Config, settled: Config) -> tuple[str, str]:
+def _classes(settled: Config) -> tuple[str, str]:
     wanted = sought(settled.classes or 0)
     if not wanted.known:
-        return (
-            f"{wanted.low} to {wanted.high}",
-            "to be found out" if asked.classes else "not given: to be found out",
-        )
+        return f"{wanted.low} to {wanted.high}", "to be found out"
     known = known_classes(settled.source) == settled.classes
     return str(settled.classes), f"known of {settled.source}" if known else "given"
 

@@ -67,17 +67,17 @@ def evaluate(
     if fidelity and everything.labels is None:
         raise ConfigError(f"--fidelity compares class by class, and {everything.origin} has no labels")
     scores = {"recipe": run.config.recipe, **score_real(model, images)}
-    write_json(file, scores)
     tables.class_table(scores.get("classes") or _unlabelled(**scores["shares"]))
     terminal.say("")
     _say_scores(scores)
+    write_json(file, scores)  # said first: it cost time, and the folder may be another's
     if everything.labels is not None and not real_only:
         measure = _measure(found, fidelity)
         generated = score_generated(model, measure, run.config.seed)
         whole = _together(scores, generated, measure)
-        write_json(file, whole)
         _say_scores(generated)
         _say_rarest(whole["rarest"])
+        write_json(file, whole)
     for shown in (run.latest_grid(), path / "shares.json", file):
         if shown is not None and shown.exists():
             terminal.say(str(shown))

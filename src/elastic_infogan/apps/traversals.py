@@ -15,28 +15,28 @@ __all__ = ["along_continuous", "between_classes", "within_class"]
 Pictures = NDArray[np.uint8]
 
 
-def within_class(model: ClassModel, code: int, steps: int, seed: int = 0) -> Pictures:
+def within_class(model: ClassModel, code: int, steps: int) -> Pictures:
     """A walk of `steps` images from one noise vector to another, the class kept: `(steps, H, W, C)`.
 
     Along the great circle between both (White, Sampling generative networks, 2016): a straight line would
     pass near the origin, where noise of many dimensions never is.
     """
-    start, end = _noise(model, 2, seed)
+    start, end = _noise(model, 2)
     return _render(model, _arc(start, end, steps), _one_hot(model, code).repeat(steps, 1))
 
 
-def between_classes(model: ClassModel, first: int, second: int, steps: int, seed: int = 0) -> Pictures:
+def between_classes(model: ClassModel, first: int, second: int, steps: int) -> Pictures:
     """The noise kept, the code blended in a straight line from one class to another."""
-    noise = _noise(model, 1, seed).repeat(steps, 1)
+    noise = _noise(model, 1).repeat(steps, 1)
     blend = torch.linspace(0, 1, steps)[:, None]
     return _render(model, noise, torch.lerp(_one_hot(model, first), _one_hot(model, second), blend))
 
 
-def along_continuous(model: ClassModel, code: int, axis: int, steps: int, seed: int = 0) -> Pictures:
+def along_continuous(model: ClassModel, code: int, axis: int, steps: int) -> Pictures:
     """Noise and class kept, one continuous code going from -1 to 1 and the others at 0."""
     continuous = torch.zeros(steps, model.spec.continuous)
     continuous[:, axis] = torch.linspace(-1, 1, steps)
-    noise = _noise(model, 1, seed).repeat(steps, 1)
+    noise = _noise(model, 1).repeat(steps, 1)
     return _render(model, noise, _one_hot(model, code).repeat(steps, 1), continuous)
 
 
@@ -48,8 +48,8 @@ def _arc(start: Tensor, end: Tensor, steps: int) -> Tensor:
     return (torch.sin((1 - along) * angle) * start + torch.sin(along * angle) * end) / torch.sin(angle)
 
 
-def _noise(model: ClassModel, n: int, seed: int) -> Tensor:
-    return torch.randn(n, model.spec.noise, generator=torch.Generator().manual_seed(seed))
+def _noise(model: ClassModel, n: int) -> Tensor:
+    return torch.randn(n, model.spec.noise, generator=torch.Generator().manual_seed(0))
 
 
 def _one_hot(model: ClassModel, code: int) -> Tensor:

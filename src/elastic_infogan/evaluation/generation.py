@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.stats import entropy
 from torch import Tensor
 
-from elastic_infogan.evaluation.clustering import count_matrix, nmi
+from elastic_infogan.evaluation.clustering import nmi
 
-__all__ = ["classes_shown", "count_matrix", "ent", "fid", "generated_nmi", "kid", "manifold_scores"]
+__all__ = ["classes_shown", "ent", "fid", "generated_nmi", "kid", "manifold_scores"]
 
 Counts = NDArray[np.integer[Any]]
 

@@ -99,7 +99,7 @@ def evaluate_generated(
     """
     codes = torch.arange(n_codes).repeat_interleave(per_code)
     images = torch.cat([sample(batch).cpu() for batch in codes.split(SAMPLE_AT_ONCE)])
-    counts = generation.count_matrix(codes.numpy(), reference.predict(images), n_codes, reference.n_classes)
+    counts = clustering.count_matrix(codes.numpy(), reference.predict(images), n_codes, reference.n_classes)
     shown = generation.classes_shown(counts)
     names = reference.class_names
     there: Sequence[int] = range(reference.n_classes) if among is None else np.unique(among).tolist()

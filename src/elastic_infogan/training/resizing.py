@@ -42,7 +42,7 @@ def _rebuild(state: State, n_classes: int) -> None:
     new.encoder.load_state_dict(old.encoder.state_dict())
     new.train(old.training)
     new.encoder.train(old.encoder.training)
-    optimisers = make_optimisers(config, new, state.fabric.device.type)
+    optimisers = make_optimisers(config, new)
     moments = state.optimisers["q"].state
     for was, now in zip(old.encoder.parameters(), new.encoder.parameters(), strict=True):
         if was in moments:

@@ -287,7 +287,7 @@ def setup(config: Config, images: NDArray[np.uint8], fabric: Fabric | None = Non
         processes=Processes(fabric),
         model=model,
         average=copy.deepcopy(model.generator).requires_grad_(False),
-        optimisers=make_optimisers(config, model, fabric.device.type),
+        optimisers=make_optimisers(config, model),
         batches=ImageBatches(images, fabric.device),
         views=IdentityViews(**ranges(config.views)),
         table=update_table(config),
@@ -307,7 +307,7 @@ def update_table(config: Config) -> Mapping[str, frozenset[str]]:
     )
 
 
-def make_optimisers(config: Config, model: ClassModel, device: str) -> dict[str, Adam]:
+def make_optimisers(config: Config, model: ClassModel) -> dict[str, Adam]:
     """Adam for D and its trunk, where there is one, for G and the prior, and for Q.
 
     The published code has one optimiser for G, Q's head and the prior; Adam treats every parameter by
@@ -323,8 +323,7 @@ def make_optimisers(config: Config, model: ClassModel, device: str) -> dict[str,
         return {"params": parameters, "lr": play, **stages}
 
     def adam(*groups: dict[str, Any], beta1: float) -> Adam:
-        fused = rates.fused and device in ("cpu", "cuda", "mps")
-        return Adam(groups, betas=(beta1, rates.beta2), fused=fused)
+        return Adam(groups, betas=(beta1, rates.beta2), fused=rates.fused)
 
     g = group(("generator",), rates.generator_learning_rate)
     p = group(("prior",), config.prior.learning_rate)

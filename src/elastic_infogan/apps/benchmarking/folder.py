@@ -152,16 +152,14 @@ class BenchmarkFolder:
         """The folder of a trial."""
         return TrialFolder(self.path / "trials" / name)
 
-    def outcomes(self, first: Sequence[Trial] = ()) -> list[dict[str, Any]]:
-        """Outcomes of the trials in `first`, in their order, then of those of earlier plans, by name."""
+    def collect(self, first: Sequence[Trial]) -> list[dict[str, Any]]:
+        """Write `results.jsonl` from what there is, and give its lines.
+
+        Those of the trials in `first` come in their order, then those of earlier plans by name.
+        """
         names = dict.fromkeys(trial.name for trial in first)
         names |= dict.fromkeys(sorted(path.name for path in (self.path / "trials").glob("*")))
-        found = (self.trial(name).outcome() for name in names)
-        return [outcome for outcome in found if outcome is not None]
-
-    def collect(self, first: Sequence[Trial]) -> list[dict[str, Any]]:
-        """Write `results.jsonl` from what there is, and give its lines; see `outcomes`."""
-        outcomes = self.outcomes(first)
+        outcomes = [outcome for name in names if (outcome := self.trial(name).outcome()) is not None]
         with written_whole(self.path / "results.jsonl") as file:
             file.write("".join(json.dumps(line, allow_nan=False) + "\n" for line in outcomes).encode())
         return outcomes
