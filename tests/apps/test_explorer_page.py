@@ -221,7 +221,7 @@ def test_the_keyboard_alone_goes_everywhere(page):
         reached.append(
             page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
         )
-    assert reached[:5] == ["Classes", "Make", "Recognise", "download", "order"]
+    assert reached[:5] == ["Classes", "Make", "Recognise", "Download", "order"]
     page.get_by_role("link", name="Recognise").press("Enter")
     playwright.expect(page.get_by_role("heading", name="Which class")).to_be_focused()
 
@@ -267,3 +267,37 @@ def contrast(one, other):
     ]
     light = sorted((0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in linear), reverse=True)
     return (light[0] + 0.05) / (light[1] + 0.05)
+
+
+def test_back_at_the_list_one_goes_on_beside_the_class_one_comes_from(page):
+    link = page.locator(".mosaic").nth(6)
+    where = link.get_attribute("href")
+    link.click()
+    see(page.locator("#images img").first)
+    page.go_back()
+    playwright.expect(page.locator(f'.mosaic[href="{where}"]')).to_be_focused()
+
+
+def test_a_page_is_gone_to_by_its_number(page):
+    page.locator(".mosaic").first.click()
+    see(page.get_by_text("Page 1 of "))
+    page.get_by_label("Go to page").fill("3")
+    page.keyboard.press("Enter")
+    see(page.locator("#page", has_text="Page 3 of "))
+
+
+def test_make_new_ones_starts_afresh(page):
+    page.goto("/#/make/1")
+    page.locator("#second").select_option("4")
+    see(page.locator("#made.mixed"))
+    page.goto("/#/make/7")
+    playwright.expect(page.locator("#second")).to_have_value("")
+    playwright.expect(page.locator("#first")).to_have_value("7")
+
+
+def test_a_page_that_outlived_its_explore_says_so(page):
+    page.route("**/api/classes/*/name", lambda route: route.continue_(
+        headers={**route.request.headers, "x-opened": "another"}))  # fmt: skip
+    page.get_by_label("Name of class 7", exact=True).fill("swan")
+    page.keyboard.press("Enter")
+    see(page.get_by_text("this page is of an explore that has ended: reload it"))

@@ -154,7 +154,7 @@ function card(item, largest) {
 
 function numbers(item) {
   const codes = item.codes.length > 1 ? `classes ${item.codes.join(" + ")} · ` : item.name ? `class ${item.code} · ` : "";
-  return `${codes}${percent.format(item.share)} · ${number.format(item.count)} images · prior ${percent.format(item.prior)}`;
+  return `${codes}${percent.format(item.share)} · ${number.format(item.count)} images · prior\u00a0${percent.format(item.prior)}`;
 }
 
 function showChosen() {
