@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -19,9 +21,28 @@ TOGETHER = {
     "tests/evaluation/test_reference.py",
     "tests/evaluation/test_scores.py",
     "tests/test_docs.py",
+    "tests/training/test_counting.py",
+    "tests/training/test_loop.py",
     "tests/training/test_processes.py",
+    "tests/training/test_restarts.py",
+    "tests/training/test_run.py",
+    "tests/training/test_unknown_number.py",
 }
 """Files whose tests one worker runs, so that what takes long to make is made once."""
+
+FOREIGN = {
+    "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE",
+    "WORLD_SIZE", "RANK", "LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT",
+}  # fmt: skip
+FOREIGN_GROUPS = ("ELASTIC_INFOGAN_", "OMPI_", "PMI_", "SLURM_", "TORCHELASTIC_")
+"""Variables of whoever runs the tests that would have a say in what the program does or how it looks."""
+
+for variable in list(os.environ):
+    if variable in FOREIGN or variable.startswith(FOREIGN_GROUPS):
+        del os.environ[variable]
+os.environ["COLUMNS"] = "80"
+
+sys.path.append(str(Path(__file__).parent))  # for shared.py
 
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("repeatable")
@@ -50,6 +71,12 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def same_draws():
+    """What a test draws from the global generator does not depend on the tests before it."""
+    torch.manual_seed(0)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -167,10 +167,7 @@ def test_the_python_of_readme_and_tutorial_runs(tmp_path, monkeypatch):
     (estimator,), (modules,) = blocks(README, "python"), blocks(ROOT / "docs/tutorials/research.md", "python")
     names = {}
     monkeypatch.chdir(tmp_path)  # one after another in one folder, as a reader would
-    for code, budget, made in (
-        (estimator, "steps=1500", "digits"),
-        (modules, "minutes=0.5", "research"),
-    ):
+    for code, budget, made in ((estimator, "steps=1500", "digits"), (modules, "minutes=0.5", "research")):
         assert budget in code
         exec(code.replace(budget, "steps=4"), names)  # every line, not how good the result is
         assert (tmp_path / "runs" / made / "model.json").exists()

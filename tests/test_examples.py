@@ -29,7 +29,10 @@ def example(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_the_notebook_runs_from_top_to_bottom(tmp_path):
+def test_the_notebook_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "TMPDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))  # not those of the person who runs the tests
+        (tmp_path / name).mkdir()
     notebook = nbformat.read(NOTEBOOK, 4)
     for cell in notebook.cells:
         # What is tested is every line, not how good the result is: that takes 600 steps.

@@ -9,7 +9,6 @@ import pickle
 import re
 import shutil
 import struct
-import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -20,14 +19,12 @@ from safetensors.numpy import save
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
 from elastic_infogan.training.config import Config
-from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.run import Run
+from elastic_infogan.training.tensor_files import read_tensors
+from shared import Bomb, huge_png, noise
 
 ENCODE_40 = ["--schedule.encode-batch", "40"]
 SMALL = ["--steps", "4", "--batch", "8", "--schedule.encode-batch", "8", "--networks.features", "16"]
-
-
-def noise(*shape):
-    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
 def train(source, out, *more):
@@ -50,14 +47,6 @@ def test_an_empty_folder(tmp_path, fails):
     (tmp_path / "in").mkdir()
     assert fails(*train(tmp_path / "in", tmp_path / "run")) == f"{tmp_path / 'in'} holds no pictures"
     assert not (tmp_path / "run").exists()
-
-
-def huge_png():
-    """A header of 40,000 × 40,000 pixels with next to nothing behind it."""
-    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b""))]
-    body = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
 def encoded(picture, kind, **options):
@@ -263,13 +252,6 @@ def test_a_config_with_an_unknown_key_names_the_nearest(digits_run, tmp_path, fa
     for command in [*on_a_run(digits_run, tmp_path), ["train", "digits", "--out", digits_run]]:
         said = fails(*command)
         assert f"{file}: there is no setting 'prior.temprature'; did you mean 'prior.temperature'?" in said
-
-
-class Bomb:
-    """Shouts when it is unpickled."""
-
-    def __reduce__(self):
-        return (pytest.fail, ("something was unpickled",))
 
 
 @pytest.mark.parametrize("damage", ["pickle", "cut", "empty", "absent", "foreign"])

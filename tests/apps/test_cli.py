@@ -103,6 +103,10 @@ def test_every_setting_is_a_flag_with_help(capsys):
         (["train", "digits", "--device", "cud"], r"--device.*cuda"),
         (["train", "digits", "--steps", "1", "--minutes", "1"], "--minutes and --steps exclude each other"),
         (["train", "digits", "--resume", "--new"], "--resume and --new exclude each other"),
+        (["train", "digits", "--resume"], "--resume: there is no run in --out, which is missing"),
+        (["train", "digits", "--resume", "--out", "none"], "--resume: there is no run in none$"),
+        (["train", "digits", "--source", "mnist"], "SOURCE digits and --source mnist differ: give one"),
+        (["train", "digits", "--nodes", "2", "--device", "cpu"], "NODE_RANK .* missing in the environ"),
         (["train", "digits", "more"], "'more' is one argument too many"),
         (["train", "digits", "--recipe", "elastik"], "elastik.*elastic"),
         (["train"], "SOURCE is missing"),
@@ -113,6 +117,8 @@ def test_every_setting_is_a_flag_with_help(capsys):
         (["assign", "nowhere", "digits", "--out", "a.csv"], "nowhere"),
         (["generate", "nowhere"], "--out"),
         (["evaluate", "nowhere"], "nowhere"),
+        (["data", "pack", "digits", "--out", "s"], "digits holds arrays, .*: nothing to pack"),
+        (["data", "imbalance", "digits", "random:0", "--out", "x.csv"], r"x\.csv; .* \.npz is needed"),
     ],
 )
 def test_wrong_input_is_one_line_and_status_2(arguments, line, fails, tmp_path, monkeypatch):
@@ -147,6 +153,15 @@ def test_a_dry_run_says_what_was_chosen_why_and_with_which_flag_to_change_it(cap
     screen = capsys.readouterr().err
     for row in (r"size +8×8 pixels .*--size", r"views +digits .*--views.preset", r"batch +32 images +given"):
         assert re.search(row, screen)
+
+
+def test_size_channels_and_precision_are_those_given(capsys):
+    given = ["--size", "16", "--channels", "3", "--precision", "32-true"]
+    assert run(["train", "digits", "--dry-run", *given]) == 0
+    said = capsys.readouterr()
+    assert {"size = 16", "channels = 3", 'precision = "32-true"'} <= set(said.out.splitlines())
+    assert re.search(r"size +16×16 pixels +given +--size", said.err)
+    assert re.search(r"colours +RGB +given +--channels", said.err)
 
 
 def test_a_preset_brings_its_own_ranges_and_a_flag_wins_over_it(capsys):
@@ -243,16 +258,29 @@ def test_labels_that_do_not_fit_are_told_before_training_and_not_asked_for_after
     assert "labels.csv cannot be read" in fails("evaluate", out)
 
 
-def test_what_is_told_cannot_steer_the_terminal(tmp_path, fails):
-    assert "\x1b" not in fails("data", "inspect", tmp_path / "\x1b[2Jnone")
+def test_what_is_told_cannot_steer_the_terminal(tmp_path, fails, capsys):
+    line = fails("doctor", tmp_path / "\x1b[2Jnone")
+    assert "\x1b" not in line
+    assert "\\x1b[2Jnone" in line
+    Image.new("L", (30, 30)).save(tmp_path / "good.png")
+    (tmp_path / "\x1b[2Jbad.png").touch()
+    assert run(["data", "inspect", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert "\\x1b[2Jbad.png" in said.err
 
 
 @pytest.mark.parametrize(
-    "said", ["[enforce fail] DefaultCPUAllocator: can't allocate memory", "CUDA out of memory."]
+    "error",
+    [
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA out of memory."),
+        MemoryError("Unable to allocate 9 GiB"),
+    ],
 )
-def test_pytorchs_lack_of_memory_is_one_line(tmp_path, fails, monkeypatch, said):
+def test_a_lack_of_memory_is_one_line(tmp_path, fails, monkeypatch, error):
     def full(*_, **__):
-        raise RuntimeError(said)
+        raise error
 
     monkeypatch.setattr("elastic_infogan.apps.datasets.inspect", full)
     assert "not enough memory for this: take fewer or smaller images" in fails("data", "inspect", tmp_path)
@@ -273,6 +301,11 @@ def test_a_budget_too_small_for_the_game_is_said_to_be(tmp_path, capsys):
     assert "The budget ended before G learned" in " ".join(capsys.readouterr().err.split())
     assert run(["train", "digits", "--steps", "30", *out]) == 0
     assert "The budget ended before G learned" not in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_run_that_is_there_is_resumed(digits_run):
+    assert run(["train", "digits", "--resume", "--steps", "31", "--out", str(digits_run)]) == 0
+    assert Run.open(digits_run).stats()[-1]["step"] == 31
 
 
 def test_another_setting_for_a_run_that_is_there_is_refused(digits_run, fails):
@@ -372,6 +405,23 @@ def test_generate_writes_grids_and_folders(trained, tmp_path, fails):
     assert len(list((tmp_path / "g").glob("class7_*.png"))) == 10
     assert "no class 10" in fails("generate", trained, "--classes", "10", "--out", tmp_path / "h")
     assert "--per-class" in fails("generate", trained, "--per-class", "0", "--out", tmp_path / "h")
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (["--classes", "3,3"], "--classes is '3,3'; each class may stand there once"),
+        (["--classes", "cat"], "--classes: 'cat' is no class; numbers such as 0,3 are needed"),
+        (["--seed=-1"], "--seed is -1; "),
+    ],
+)
+def test_what_cannot_be_generated_is_refused(trained, more, line, tmp_path, fails):
+    assert line in fails("generate", trained, *more, "--out", tmp_path / "g.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_source_without_a_name_is_not_taken_for_the_runs_own(trained, fails):
+    assert "there is no file or folder ''" in fails("doctor", trained, "")
 
 
 def answers_and_labels(path):
@@ -503,6 +553,15 @@ def test_inspect_counts_classes_and_names_what_cannot_be_used(tmp_path, capsys):
     assert "dog/bad.png" in said.err
 
 
+def test_labels_from_a_file_are_counted_and_drawn_by(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", load("digits").images[:9])
+    labels = ["--labels", write_labels(tmp_path / "labels.csv", [*["cat"] * 6, *["dog"] * 3])]
+    assert run(["data", "inspect", str(tmp_path / "x.npy"), *labels]) == 0
+    assert re.search(r"cat +6 .*\n *dog +3 ", capsys.readouterr().out)
+    assert run(["data", "imbalance", str(tmp_path / "x.npy"), "4,1", *labels]) == 0
+    assert re.search(r"cat +4 .*\n *dog +1 ", capsys.readouterr().out)
+
+
 def test_a_packed_store_is_a_source(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     for i in range(3):
@@ -523,6 +582,18 @@ def test_an_imbalanced_subset_is_drawn_and_written(tmp_path, capsys, fails):
     assert dict(zip(names.tolist(), found.tolist(), strict=True)) == {k: 10 * (k + 1) for k in range(10)}
     np.save(tmp_path / "x.npy", np.zeros((5, 8, 8), np.uint8))
     assert "no labels" in fails("data", "imbalance", tmp_path / "x.npy", "random:0")
+
+
+def test_a_number_of_classes_that_is_not_given_is_found_out_and_said(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", load("digits").images[:300])
+    brief = ["--restarts", "2", "--steps", "12", "--batch", "16", "--schedule.encode-batch", "32"]
+    command = ["train", str(tmp_path / "x.npy"), *brief, "--networks.features", "16"]
+    assert run([*command, "--out", str(tmp_path / "run")]) == 0
+    said, opened = capsys.readouterr(), Run.open(tmp_path / "run")
+    assert re.search(r"classes +2 to 30 +.*found", said.err)
+    assert opened.classes_found()["says"] in said.out
+    assert "Of 2 encoders number" in said.out
+    assert opened.load_model().n_classes == opened.classes_found()["found"]
 
 
 def test_a_range_of_one_number_is_that_number(tmp_path):

@@ -110,6 +110,13 @@ def test_a_store_finds_its_pictures_from_another_folder(tmp_path, monkeypatch):
     assert (tmp_path / "out/class-00/a.gif").read_bytes() == (tmp_path / "in/a.gif").read_bytes()
 
 
+def test_a_picture_that_was_deleted_meanwhile_is_named(tmp_path):
+    (tmp_path / "a.gif").write_bytes(b"pixels")
+    images = image_set(2, ["a.gif", "b.gif"], str(tmp_path))
+    with pytest.raises(DataError, match=r"b\.gif cannot be read any more: No such file or directory"):
+        copy_by_class(images, np.zeros(2, np.int64), ClassNames(1), tmp_path / "out")
+
+
 @pytest.mark.parametrize("damage", ["without the picture", "damaged"])
 def test_a_zip_that_has_changed_behind_a_store_is_named(tmp_path, damage):
     source = tmp_path / "pics.zip"

@@ -14,7 +14,9 @@ import onnxruntime
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 
+from elastic_infogan import ElasticInfoGAN
 from elastic_infogan.apps.cli import run
 from elastic_infogan.apps.export import Classify, about, compare, describe, to_onnx
 from elastic_infogan.apps.names import ClassNames
@@ -147,3 +149,11 @@ def test_what_is_missing_is_said_in_one_line(trained, tmp_path, fails, monkeypat
     monkeypatch.undo()
     (tmp_path / "kept").write_text("mine")
     assert "not empty" in fails("export", trained, "--out", tmp_path)
+
+
+def test_the_range_that_an_estimator_was_fitted_to_is_told(tmp_path):
+    fitted = ElasticInfoGAN(3, recipe="infogan", steps=2).fit(load_digits().images[:60])
+    fitted.save(tmp_path / "run")
+    assert run(["export", str(tmp_path / "run"), "--out", str(tmp_path / "onnx")]) == 0
+    assert json.loads((tmp_path / "onnx/model.json").read_text())["fitted_to_values"] == [0, 16]
+    assert "255 for their 16" in (tmp_path / "onnx/README.md").read_text()

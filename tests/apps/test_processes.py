@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from elastic_infogan.apps.cli import run
-from elastic_infogan.training.run import read_tensors
+from elastic_infogan.training.tensor_files import read_tensors
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes in /proc"),
 ]
 TRAIN = ["train", "digits", "--interval", "0.05", "--device", "cpu", "--networks.features", "16"]
@@ -23,9 +25,15 @@ NAMESPACE, PORT = "elastic-infogan-test-", "29511"
 """Names of network namespaces begin so; in a namespace of its own any port is free."""
 
 
+@contextmanager
 def start(out):
+    """The command that starts two processes; killed where the block fails, upon which they stop too."""
     command = [sys.executable, "-m", "elastic_infogan", *TRAIN, "--steps", "100000", "--devices", "2"]
-    return subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def workers(process):

@@ -15,7 +15,8 @@ from elastic_infogan.apps.report_training import command
 from elastic_infogan.data.imbalance import draw
 from elastic_infogan.data.sources import load
 from elastic_infogan.training.recipes import RECIPES
-from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.run import Run
+from elastic_infogan.training.tensor_files import read_tensors
 
 FEW = ["--steps", "6", "--batch", "16", "--schedule.encode-batch", "16"]
 

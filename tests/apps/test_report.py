@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from io import BytesIO
 
@@ -16,7 +17,9 @@ from elastic_infogan.apps.cli import run
 from elastic_infogan.apps.report import percent
 from elastic_infogan.apps.report_classes import strip
 from elastic_infogan.apps.report_training import command
+from elastic_infogan.apps.traversals import along_continuous, between_classes
 from elastic_infogan.training.recipes import named
+from elastic_infogan.training.run import Run
 
 VOID = {"meta", "link", "img", "br", "use", "path", "rect"}
 
@@ -26,7 +29,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.elements, self.open, self.text = [], [], []
+        self.elements, self.open, self.text, self.styles = [], [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -42,8 +45,8 @@ class Page(HTMLParser):
             assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.text.append(data)
+        if self.open:
+            (self.styles if self.open[-1] == "style" else self.text).append(data)
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
@@ -60,7 +63,7 @@ def page_of(path):
 @pytest.fixture(scope="module")
 def reported(trained, tmp_path_factory):
     """The page of the run, with scores."""
-    out = tmp_path_factory.mktemp("report")
+    path = shutil.copytree(trained, tmp_path_factory.mktemp("report") / "run")
     scores = {
         "accuracy": 0.5,
         "ent": 1.25,
@@ -75,10 +78,9 @@ def reported(trained, tmp_path_factory):
             }
         ],
     }
-    (trained / "metrics.json").write_text(json.dumps(scores))
-    assert run(["report", str(trained), "--out", str(out / "report.html")]) == 0
-    (trained / "metrics.json").unlink()
-    return page_of(out)
+    (path / "metrics.json").write_text(json.dumps(scores))
+    assert run(["report", str(path), "--out", str(path.parent / "report.html")]) == 0
+    return page_of(path.parent)
 
 
 def test_every_section_is_there_and_linked(reported):
@@ -98,8 +100,9 @@ def test_nothing_comes_from_elsewhere(reported):
             value = attributes.get(name) or "#"
             assert value.startswith(("#", "data:")), (tag, value)
         assert tag not in ("script", "iframe", "object", "embed")
-    style = "".join(attributes.get("style") or "" for _, attributes in reported.elements)
-    assert not re.search(r"url\((?!#)|@import", style)
+    inline = [attributes.get("style") or "" for _, attributes in reported.elements]
+    assert len("".join(reported.styles)) > 1000
+    assert not re.search(r"url\((?![\"']?(#|data:))|@import", " ".join([*reported.styles, *inline]))
 
 
 def test_every_picture_decodes_to_its_size_and_says_what_it_shows(reported):
@@ -173,6 +176,40 @@ def test_without_scores_it_says_how_to_get_them(digits_run):
     assert f"elastic-infogan evaluate {digits_run}" in page.words
     assert "scores" not in [attributes["id"] for attributes in page.all("section")]
     assert (digits_run / "report.html").stat().st_size < 3e6
+
+
+def test_a_diagnosis_that_cannot_be_kept_is_in_the_report(digits_run, capsys):
+    says = json.loads((digits_run / "diagnosis.json").read_text())["findings"][0]["says"]
+    (digits_run / "diagnosis.json").unlink()
+    (digits_run / "diagnosis.json").mkdir()
+    assert run(["report", str(digits_run)]) == 0
+    assert "diagnosis.json is in the report alone" in capsys.readouterr().err
+    assert says in page_of(digits_run).words
+
+
+def test_walks_from_class_to_class_begin_and_end_at_them(explorable):
+    model = Run.open(explorable).load_model()
+    there, elsewhere, back = (between_classes(model, *ends, 5) for ends in ((2, 5), (2, 7), (5, 2)))
+    assert there.shape == (5, 8, 8, 1)
+    assert np.array_equal(there[0], elsewhere[0])
+    assert np.array_equal(there[0], back[-1])
+    assert np.array_equal(there[-1], back[0])
+    assert not np.array_equal(there[0], there[-1])
+    assert not np.array_equal(there[-1], elsewhere[-1])
+
+
+def test_walks_along_continuous_codes_meet_where_all_are_zero(explorable):
+    model = Run.open(explorable).load_model()
+    one, other = (along_continuous(model, 2, axis, 5) for axis in (0, 1))
+    assert np.array_equal(one[2], other[2])
+    assert np.array_equal(one[2], between_classes(model, 2, 5, 5)[0])
+    assert len({image.tobytes() for image in (one[0], one[-1], other[0], other[-1])}) == 4
+
+
+def test_continuous_codes_have_walks_of_their_own(explorable, tmp_path):
+    assert run(["report", str(shutil.copytree(explorable, tmp_path / "run"))]) == 0
+    words = page_of(tmp_path / "run").words
+    assert [words.count(f"Along continuous code {axis}") for axis in range(3)] == [1, 1, 0]
 
 
 def test_a_run_cut_short_is_shown_as_far_as_it_got(digits_run):

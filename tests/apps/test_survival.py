@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -14,7 +13,11 @@ from filelock import FileLock
 
 from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
-from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.run import Run
+from elastic_infogan.training.tensor_files import read_tensors
+from shared import same, wait_for, weights
+
+pytestmark = pytest.mark.timeout(900)
 
 TRAIN = ["train", "digits", "--steps", "60", "--interval", "1e-6", "--networks.features", "16"]
 """Every step is a line and every fourth one a checkpoint, on machines of any speed."""
@@ -23,22 +26,6 @@ TRAIN = ["train", "digits", "--steps", "60", "--interval", "1e-6", "--networks.f
 def start(out, *more, **options):
     command = [sys.executable, "-m", "elastic_infogan", *TRAIN, "--out", str(out), *more]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options)
-
-
-def weights(path):
-    return read_tensors(path / "model.safetensors")[0]
-
-
-def same(ours, theirs):
-    return ours.keys() == theirs.keys() and all(ours[name].equal(theirs[name]) for name in ours)
-
-
-def wait_for(file, process):
-    deadline = time.monotonic() + 120
-    while not file.exists():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -123,4 +110,7 @@ def test_a_run_that_is_here_is_moved_aside(digits_run, monkeypatch):
     monkeypatch.chdir(digits_run)
     command = ["train", "digits", "--recipe", "infogan", "--steps", "1", "--batch", "16", "--new"]
     assert run([*command, "--out", "."]) == 0
+    assert "steps = 30" in (digits_run.with_name("run.1") / "config.toml").read_text()
     assert (digits_run.with_name("run.1") / "model.json").exists()
+    assert "steps = 1\n" in (digits_run / "config.toml").read_text()
+    assert (digits_run / "model.json").exists()

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from shared import huge_png, noise
+
 
 @pytest.fixture(autouse=True)
 def fresh_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-
-
-def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-
-
-def huge_png_header() -> bytes:
-    """A PNG that claims 40,000 × 40,000 pixels and holds next to none."""
-    chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(b"")),
-    ]
-    body = b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def png_bytes(pixels: np.ndarray) -> bytes:
@@ -43,15 +26,15 @@ def png_bytes(pixels: np.ndarray) -> bytes:
 def write_bad(folder: Path) -> dict[str, str]:
     """Files that cannot be used, by name, and a word that their reason has."""
     (folder / "empty.png").write_bytes(b"")
-    (folder / "huge.png").write_bytes(huge_png_header())
+    (folder / "huge.png").write_bytes(huge_png())
     (folder / "text.png").write_text("this is not a picture")
-    (folder / "cut.png").write_bytes(png_bytes(noise((64, 64)))[:-900])
+    (folder / "cut.png").write_bytes(png_bytes(noise(64, 64))[:-900])
     whole = io.BytesIO()
-    Image.fromarray(noise((64, 64, 3))).save(whole, "JPEG")
+    Image.fromarray(noise(64, 64, 3)).save(whole, "JPEG")
     (folder / "cut.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
-    frames = [Image.fromarray(noise((16, 16), seed)) for seed in range(3)]
+    frames = [Image.fromarray(noise(16, 16, seed=seed)) for seed in range(3)]
     frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
-    Image.fromarray(noise((8, 8)).astype(np.float32)).save(folder / "floats.tiff")
+    Image.fromarray(noise(8, 8).astype(np.float32)).save(folder / "floats.tiff")
     (folder / "noext").write_bytes(bytes(range(50)))
     return {
         "empty.png": "empty",
@@ -68,7 +51,7 @@ def write_bad(folder: Path) -> dict[str, str]:
 def write_good(folder: Path) -> list[str]:
     """Pictures of every mode that can be used, of different sizes."""
     folder.mkdir(exist_ok=True)
-    rgb, grey = Image.fromarray(noise((40, 50, 3))), Image.fromarray(noise((33, 20), 1))
+    rgb, grey = Image.fromarray(noise(40, 50, 3)), Image.fromarray(noise(33, 20, seed=1))
     rgb.save(folder / "a.png")
     rgb.convert("CMYK").save(folder / "b.jpg")
     rgb.convert("P").save(folder / "c.png")
@@ -76,7 +59,7 @@ def write_good(folder: Path) -> list[str]:
     grey.save(folder / "e.png")
     grey.convert("LA").save(folder / "f.png")
     grey.convert("1").save(folder / "g.png")
-    Image.fromarray(noise((30, 30)).astype(np.uint16) * 257).save(folder / "h.png")
+    Image.fromarray(noise(30, 30).astype(np.uint16) * 257).save(folder / "h.png")
     rgb.save(folder / "i.jpg")
     rgb.save(folder / "j.webp")
     grey.save(folder / "k.gif")

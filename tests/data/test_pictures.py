@@ -11,10 +11,7 @@ from PIL import Image
 
 from elastic_infogan.data.parallel import quiet_pillow
 from elastic_infogan.data.pictures import UnusableError, decode, examine, on_white, read_header, to_grey
-
-
-def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+from shared import noise
 
 
 def _decode(picture: Image.Image, size: int, channels: int, kind: str = "PNG", **options) -> np.ndarray:
@@ -34,13 +31,18 @@ def test_every_mode_becomes_uint8_of_the_size_asked(good, channels):
 
 
 def test_a_picture_of_the_right_size_keeps_its_pixels():
-    pixels = noise((28, 28, 3))
+    pixels = noise(28, 28, 3)
     np.testing.assert_array_equal(_decode(Image.fromarray(pixels), 28, 3), pixels)
 
 
 def test_sixteen_bits_are_scaled_not_cut():
     pixels = np.array([[0, 257, 32_896, 65_535]] * 4, np.uint16)
     assert _decode(Image.fromarray(pixels), 4, 1)[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_more_than_sixteen_bits_have_no_known_range():
+    with pytest.raises(UnusableError, match="70,000 to 70,000, beyond 16 bits"):
+        _decode(Image.fromarray(np.full((4, 4), 70_000, np.int32)), 4, 1, "TIFF")
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -77,7 +79,7 @@ def test_the_longer_side_is_cropped_about_the_centre():
 
 
 def test_a_large_jpeg_is_as_with_full_decoding():
-    smooth = Image.fromarray(noise((5, 7, 3))).resize((1400, 1000), Image.Resampling.BICUBIC)
+    smooth = Image.fromarray(noise(5, 7, 3)).resize((1400, 1000), Image.Resampling.BICUBIC)
     drafted = _decode(smooth, 32, 3, "JPEG", quality=95).astype(int)
     whole = _decode(smooth, 32, 3).astype(int)
     assert np.abs(drafted - whole).mean() < 3
@@ -96,7 +98,7 @@ def test_damaged_bytes_never_escape_as_another_error(seed):
     rng = np.random.default_rng(seed)
     file = io.BytesIO()
     kind = ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP")[seed % 6]
-    Image.fromarray(noise((20, 20, 3))).save(file, kind)
+    Image.fromarray(noise(20, 20, 3)).save(file, kind)
     data = bytearray(file.getvalue())
     for position in rng.integers(0, len(data), 12):
         data[position] = rng.integers(0, 256)
@@ -119,7 +121,7 @@ def test_header_reads_size_and_mode():
 
 
 def test_grey_is_pillows_luma():
-    pixels = noise((50, 50, 3))
+    pixels = noise(50, 50, 3)
     np.testing.assert_array_equal(to_grey(pixels)[..., 0], np.asarray(Image.fromarray(pixels).convert("L")))
 
 

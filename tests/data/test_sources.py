@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import gzip
 import os
 import shutil
@@ -16,10 +17,7 @@ from PIL import Image
 from elastic_infogan.data import listing, named
 from elastic_infogan.data.sources import from_array, holds_pictures, known_classes, load
 from elastic_infogan.errors import DataError
-
-
-def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+from shared import noise
 
 
 def write_idx(path, array: np.ndarray, kind: int = 8) -> None:
@@ -53,7 +51,7 @@ def test_digits_are_spread_over_all_grey_levels():
 
 def test_fashion_mnist_is_found_where_debian_puts_it(tmp_path, monkeypatch):
     for part, number in (("train", 5), ("t10k", 2)):
-        write_idx(tmp_path / f"{part}-images-idx3-ubyte.gz", noise((number, 28, 28)))
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte.gz", noise(number, 28, 28))
         write_idx(tmp_path / f"{part}-labels-idx1-ubyte.gz", np.full(number, 9, np.uint8))
     known = named._PUBLISHED["fashion-mnist"]
     assert any(str(folder) == "/usr/share/datasets/fashion-mnist" for folder in known.folders)
@@ -111,6 +109,17 @@ def test_a_zip_is_as_its_folder(classes, tmp_path):
     assert packed.labels.tolist() == folder.labels.tolist()
 
 
+def test_an_encrypted_picture_in_a_zip_is_set_aside(classes, tmp_path):
+    archive, name = zipped(classes, tmp_path / "set.zip"), b"bright/0.png"
+    data = bytearray(archive.read_bytes())
+    data[data.index(name) - 30 + 6] |= 1  # the flags in its own header, and in the directory at the end
+    data[data.rindex(name) - 46 + 8] |= 1
+    archive.write_bytes(data)
+    images = load(archive)
+    assert [(item.name, item.reason) for item in images.set_aside] == [("bright/0.png", "encrypted")]
+    assert len(images) == 4
+
+
 def test_a_mixed_folder_is_converted_or_listed(mixed, tmp_path):
     folder, names, reasons = mixed
     for source in (folder, zipped(folder, tmp_path / "mixed.zip")):
@@ -131,11 +140,11 @@ def test_side_files_are_no_pictures(classes):
 
 def test_grey_pictures_in_a_colour_mode_keep_one_channel(tmp_path):
     for i in range(3):
-        Image.fromarray(noise((28, 28), i)).convert("RGB").save(tmp_path / f"{i}.png")
+        Image.fromarray(noise(28, 28, seed=i)).convert("RGB").save(tmp_path / f"{i}.png")
     (tmp_path / "1b.png").write_bytes(b"")
     images = load(tmp_path)
     assert images.images.shape == (3, 28, 28, 1)
-    np.testing.assert_array_equal(images.images[2, ..., 0], noise((28, 28), 2))
+    np.testing.assert_array_equal(images.images[2, ..., 0], noise(28, 28, seed=2))
 
 
 def test_links_that_lead_back_up_do_not_hang(classes):
@@ -291,24 +300,24 @@ def test_one_folder_around_all_pictures_is_no_class(tmp_path, classes):
     ],
 )
 def test_npy_of_every_shape(tmp_path, shape, expected):
-    np.save(tmp_path / "a.npy", noise(shape))
+    np.save(tmp_path / "a.npy", noise(*shape))
     assert load(tmp_path / "a.npy").images.shape == (6, 9, 9, expected)
 
 
 def test_channels_first_is_transposed():
-    pixels = noise((2, 3, 8, 8))
+    pixels = noise(2, 3, 8, 8)
     np.testing.assert_array_equal(from_array(pixels).images, pixels.transpose(0, 2, 3, 1))
 
 
 def test_npz_with_labels(tmp_path):
-    np.savez(tmp_path / "a.npz", images=noise((4, 8, 8)), labels=np.array([10, 9, 9, 7]))
+    np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=np.array([10, 9, 9, 7]))
     images = load(tmp_path / "a.npz")
     assert images.class_names == ("7", "9", "10")
     assert images.labels.tolist() == [2, 1, 1, 0]
 
 
 def test_a_large_npy_is_mapped_not_read(tmp_path):
-    np.save(tmp_path / "a.npy", noise((10, 8, 8)))
+    np.save(tmp_path / "a.npy", noise(10, 8, 8))
     assert isinstance(load(tmp_path / "a.npy").images.base, np.memmap)
 
 
@@ -350,13 +359,13 @@ def test_pickled_objects_are_never_loaded(tmp_path):
 
 
 def test_numpy_files_that_are_cut_or_something_else(tmp_path):
-    np.save(tmp_path / "a.npy", noise((4, 8, 8)))
+    np.save(tmp_path / "a.npy", noise(4, 8, 8))
     (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:200])
     (tmp_path / "b.npy").write_bytes(b"")
     (tmp_path / "c.npz").write_bytes(b"PK\3\4")
     (tmp_path / "d.npz").write_text("text")
-    np.savez(tmp_path / "e.npz", x_train=noise((4, 8, 8)))
-    np.savez_compressed(tmp_path / "f.npz", images=noise((4, 8, 8)))
+    np.savez(tmp_path / "e.npz", x_train=noise(4, 8, 8))
+    np.savez_compressed(tmp_path / "f.npz", images=noise(4, 8, 8))
     content = (tmp_path / "f.npz").read_bytes()
     (tmp_path / "f.npz").write_bytes(content[:60] + bytes([content[60] ^ 255]) + content[61:])
     for name in "a.npy", "b.npy", "c.npz", "d.npz", "f.npz":
@@ -369,7 +378,7 @@ def test_numpy_files_that_are_cut_or_something_else(tmp_path):
 @pytest.mark.parametrize("labels", [np.zeros(3, int), np.zeros((4, 2), int), np.zeros(4)])
 def test_labels_that_do_not_fit(labels):
     with pytest.raises(DataError, match="labels"):
-        from_array(noise((4, 8, 8)), labels)
+        from_array(noise(4, 8, 8), labels)
 
 
 def test_arrays_are_brought_to_size():
@@ -377,9 +386,19 @@ def test_arrays_are_brought_to_size():
     wide[:, :, 10:20] = 200
     assert (from_array(wide).images == 200).all()
     assert from_array(wide, size=5).images.shape == (2, 5, 5, 1)
-    colour = noise((2, 8, 8, 3))
+    colour = noise(2, 8, 8, 3)
     assert from_array(colour, channels=1).images.shape == (2, 8, 8, 1)
     assert from_array(np.repeat(colour[..., :1], 3, 3)).channels == 1
+
+
+def test_no_room_for_what_is_too_much_for_memory(monkeypatch):
+    def full(descriptor, length):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("elastic_infogan.data.arrays._IN_MEMORY", 1000)
+    monkeypatch.setattr("elastic_infogan.data.arrays.reserve", full)
+    with pytest.raises(DataError, match=r"no room for 9 images, .* \(no space left on device\): free some"):
+        from_array(noise(9, 20, 20), size=16)
 
 
 @pytest.mark.parametrize(("option", "value"), [("size", 2), ("size", 5000), ("channels", 2)])
@@ -391,10 +410,10 @@ def test_options_out_of_range(option, value):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_idx_files_and_folders(tmp_path, suffix):
     for part, number in (("test", 2), ("train", 3)):
-        write_idx(tmp_path / f"{part}-images-idx3-ubyte{suffix}", noise((number, 7, 7), number))
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte{suffix}", noise(number, 7, 7, seed=number))
         write_idx(tmp_path / f"{part}-labels-idx1-ubyte{suffix}", np.full(number, number, np.uint8))
     images = load(tmp_path)
-    np.testing.assert_array_equal(images.images[:3, ..., 0], noise((3, 7, 7), 3))
+    np.testing.assert_array_equal(images.images[:3, ..., 0], noise(3, 7, 7, seed=3))
     assert [images.class_names[k] for k in images.labels] == ["3", "3", "3", "2", "2"]
     assert len(load(tmp_path / f"test-images-idx3-ubyte{suffix}")) == 2
     assert not holds_pictures(tmp_path)
@@ -419,15 +438,15 @@ def test_idx_files_that_are_refused(tmp_path):
 
 
 def test_idx_labels_that_do_not_pair_up(tmp_path):
-    write_idx(tmp_path / "train-images-idx3-ubyte", noise((3, 7, 7)))
+    write_idx(tmp_path / "train-images-idx3-ubyte", noise(3, 7, 7))
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(2, np.uint8))
     with pytest.raises(DataError, match="2 labels for 3 images"):
         load(tmp_path)
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(3, np.uint8))
-    write_idx(tmp_path / "test-images-idx3-ubyte", noise((2, 7, 7)))
+    write_idx(tmp_path / "test-images-idx3-ubyte", noise(2, 7, 7))
     with pytest.raises(DataError, match="no labels beside it"):
         load(tmp_path)
-    write_idx(tmp_path / "test-images-idx3-ubyte", noise((2, 9, 9)))
+    write_idx(tmp_path / "test-images-idx3-ubyte", noise(2, 9, 9))
     with pytest.raises(DataError, match="do not go together"):
         load(tmp_path)
 
@@ -448,7 +467,7 @@ def test_labels_from_a_csv_file(classes, tmp_path):
 
 def test_labels_by_index_sort_as_numbers(tmp_path):
     path = tmp_path / "labels.csv"
-    np.save(tmp_path / "a.npy", noise((3, 8, 8)))
+    np.save(tmp_path / "a.npy", noise(3, 8, 8))
     path.write_text("image,label\n2,10\n0,9\n1,9\n")
     images = load(tmp_path / "a.npy", labels=path)
     assert images.class_names == ("9", "10")
@@ -484,16 +503,17 @@ def test_a_row_for_a_number_that_was_set_aside_is_no_index(tmp_path):
         ("image,label\n0,a\n1,\n2,a\n", "line 3: a row needs both"),
         ("file,class\n0,a\n", "has the header 'file,class'; image,label is needed"),
         ("", "has the header ''"),
+        pytest.param(f"image,label\n0,{200_000 * 'a'}\n", "is no CSV file", id="a field without end"),
     ],
 )
 def test_csv_files_that_are_refused(tmp_path, text, message):
-    np.save(tmp_path / "a.npy", noise((3, 8, 8)))
+    np.save(tmp_path / "a.npy", noise(3, 8, 8))
     (tmp_path / "labels.csv").write_text(text)
     with pytest.raises(DataError, match=message):
         load(tmp_path / "a.npy", labels=tmp_path / "labels.csv")
 
 
 def test_a_csv_file_that_is_not_there(tmp_path):
-    np.save(tmp_path / "a.npy", noise((3, 8, 8)))
+    np.save(tmp_path / "a.npy", noise(3, 8, 8))
     with pytest.raises(DataError, match=r"labels.csv cannot be read"):
         load(tmp_path / "a.npy", labels=tmp_path / "labels.csv")

@@ -14,6 +14,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.pairwise import euclidean_distances, polynomial_kernel
 
 from elastic_infogan.evaluation import generation as g
+from elastic_infogan.evaluation.clustering import count_matrix
 
 counts_matrices = st.tuples(st.integers(1, 6), st.integers(1, 6)).flatmap(
     lambda shape: arrays(np.int64, shape, elements=st.integers(0, 20))
@@ -63,7 +64,7 @@ def test_order_of_codes_and_of_classes_does_not_matter(counts, random):
 def test_generated_nmi_is_that_of_the_images_counted():
     rng = np.random.default_rng(0)
     codes, classes = rng.integers(0, 4, 300), rng.integers(0, 3, 300)
-    counts = g.count_matrix(codes, classes, 4, 3)
+    counts = count_matrix(codes, classes, 4, 3)
     assert g.generated_nmi(counts) == pytest.approx(normalized_mutual_info_score(codes, classes))
 
 

@@ -1,5 +1,6 @@
 """A small run on digits, by the real code."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,11 @@ SHARES = (0.28, *(0.08,) * 9)
 @pytest.fixture(scope="session")
 def digits():
     return load("digits").images
+
+
+@pytest.fixture(scope="session")
+def few(digits):
+    return digits[:300]
 
 
 @pytest.fixture
@@ -52,6 +58,31 @@ def trained(tmp_path, digits):
     return make
 
 
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory, digits):
+    """Train `config`, on as many digits as told, once however often it is asked for; the run is read only."""
+    runs = {}
+
+    def make(config, count=None):
+        if (config, count) not in runs:
+            run = Run.create(tmp_path_factory.mktemp("whole") / "run", config)
+            train(config, digits[:count], run)
+            runs[config, count] = run
+        return runs[config, count]
+
+    return make
+
+
+@pytest.fixture
+def copied(whole, tmp_path):
+    """A copy of a run that `whole` gives, which a test may write to."""
+
+    def make(config, count=None):
+        return Run.open(shutil.copytree(whole(config, count).path, tmp_path / "run"))
+
+    return make
+
+
 @pytest.fixture
 def stop_at():
     """Makes what `fit` asks after each step: whether to stop, which it is to once so many are done."""
@@ -63,6 +94,6 @@ def stop_at():
         @property
         def asked(self):
             self.left -= 1
-            return self.left < 0
+            return self.left <= 0
 
     return StopAt

@@ -1,6 +1,7 @@
 """How many classes there are is read off the closeness of the groups that joining brings together."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -25,9 +26,14 @@ def looks(features, pixels=None):
     return Looks(features, noise, (noise if pixels is None else pixels,))
 
 
+@cache
+def found_in(*counts):
+    return count(looks(blobs(counts)), Sought(2, 15), seed=0)
+
+
 @pytest.mark.parametrize("counts", [(400, 400, 400), (700, 250, 120, 60, 40)])
 def test_separate_groups_are_counted_however_unequal(counts):
-    found = count(looks(blobs(counts)), Sought(2, 15), seed=0)
+    found = found_in(*counts)
     assert (found.found, found.low, found.high, found.how_sure) == (len(counts), *[len(counts)] * 2, "sure")
     last_two, halves = found.closeness[len(counts) - 2 : len(counts)]
     assert last_two < 0.2
@@ -69,7 +75,7 @@ def test_starts_that_disagree_widen_the_answer():
 
 
 def test_a_division_by_likeness_is_not_passed_off_as_kinds():
-    found = replace(count(looks(blobs([400, 400, 400])), Sought(2, 15), seed=0), kinds=False)
+    found = replace(found_in(400, 400, 400), kinds=False)
     assert found.how_sure == "not sure"
     assert found.in_words().startswith("Apart from near-duplicates no kinds are separate")
     assert found.as_json()["kinds"] is False
@@ -77,6 +83,6 @@ def test_a_division_by_likeness_is_not_passed_off_as_kinds():
 
 @pytest.mark.parametrize(("steps", "sure"), [(57, "not sure"), (300, "sure")])
 def test_features_that_have_hardly_learned_are_not_relied_on(steps, sure):
-    found = replace(count(looks(blobs([400, 400, 400])), Sought(2, 15), seed=0), steps=steps)
+    found = replace(found_in(400, 400, 400), steps=steps)
     assert found.how_sure == sure
     assert ("for 57 steps only" in found.in_words()) is (steps == 57)

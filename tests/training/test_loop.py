@@ -15,22 +15,16 @@ from elastic_infogan.training.checkpoint import restore
 from elastic_infogan.training.config import Latent
 from elastic_infogan.training.loop import Interrupted, train
 from elastic_infogan.training.recipes import RECIPES
-from elastic_infogan.training.run import NAMES, NAMES_ASIDE, Run, read_tensors
+from elastic_infogan.training.run import NAMES, NAMES_ASIDE, Run
 from elastic_infogan.training.stages import stage_at
 from elastic_infogan.training.state import setup
-
-
-def weights(run):
-    return read_tensors(run.path / "model.safetensors")[0]
-
-
-def same(ours, theirs):
-    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+from elastic_infogan.training.tensor_files import read_tensors
+from shared import same, weights
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_leaves_a_whole_run(recipe, small, trained):
-    run = trained(small(recipe))
+def test_every_recipe_leaves_a_whole_run(recipe, small, whole):
+    run = whole(small(recipe))
     for name in ("config.toml", "stats.jsonl", "model.safetensors", "model.json", "shares.json"):
         assert (run.path / name).is_file(), name
     assert list((run.path / "samples").glob("*.png"))
@@ -99,51 +93,47 @@ def test_more_images_are_changed_the_surer_d_is_and_fewer_again(small, digits):
 
 
 @pytest.mark.parametrize("recipe", ["infogan-oracle", "infogan-oracle-pos"])
-def test_an_oracle_keeps_the_shares_that_it_was_given(recipe, small, trained):
-    run = trained(small(recipe))
+def test_an_oracle_keeps_the_shares_that_it_was_given(recipe, small, whole):
+    run = whole(small(recipe))
     assert run.load_model().prior.probabilities().tolist() == pytest.approx(run.config.prior.shares)
     assert ("contrast" in run.stats()[-1]["losses"]) is recipe.endswith("pos")
 
 
-def test_a_seed_decides_the_weights(small, trained):
-    once, again = (weights(trained(small(), name)) for name in "ab")
-    assert same(once, again)
-    assert not same(once, weights(trained(small(seed=1), "c")))
+def test_a_seed_decides_the_weights(small, trained, whole):
+    once = weights(whole(small()).path)
+    assert same(once, weights(trained(small(), "again").path))
+    assert not same(once, weights(trained(small(seed=1), "other").path))
 
 
 @pytest.mark.parametrize("recipe", ["elastic", "paper", "jointvae"])
-@pytest.mark.parametrize("stop", [3, 9, 17])
-def test_an_interrupted_run_ends_with_the_same_weights(
-    recipe, stop, small, trained, tmp_path, digits, stop_at
-):
+@pytest.mark.parametrize("stop", [4, 10, 18])
+def test_an_interrupted_run_ends_with_the_same_weights(recipe, stop, small, whole, tmp_path, digits, stop_at):
     config = small(recipe)
-    whole = weights(trained(config, "whole"))
     run = Run.create(tmp_path / "halved", config)
     with pytest.raises(Interrupted):
         loop.fit(setup(config, digits), run, lambda _: None, stop_at(stop))
     train(config, digits, run)
-    assert same(weights(run), whole)
+    assert same(weights(run.path), weights(whole(config).path))
 
 
 def test_a_run_that_is_cut_short_while_it_finishes_ends_with_the_same_weights(
-    small, trained, tmp_path, digits, monkeypatch
+    small, whole, tmp_path, digits, monkeypatch
 ):
     config = small()
-    whole = weights(trained(config, "whole"))
     run = Run.create(tmp_path / "cut", config)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Run, "write_json", interrupt_at("shares.json", Run.write_json))
         train(config, digits, run)
     train(config, digits, run)
-    assert same(weights(run), whole)
+    assert same(weights(run.path), weights(whole(config).path))
 
 
 def test_a_longer_budget_that_is_cut_short_while_it_finishes_can_be_finished(
-    small, trained, digits, monkeypatch
+    small, copied, digits, monkeypatch
 ):
     """What the shorter one left must not pass for the end of the longer."""
-    run = trained(small())
-    shorter = weights(run)
+    run = copied(small())
+    shorter = weights(run.path)
     longer = Run.create(run.path, replace(run.config, steps=30))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(loop, "export", interrupt)
@@ -151,7 +141,7 @@ def test_a_longer_budget_that_is_cut_short_while_it_finishes_can_be_finished(
     assert not (run.path / "shares.json").exists()
     train(longer.config, digits, longer)
     assert (run.path / "shares.json").exists()
-    assert not same(weights(run), shorter)
+    assert not same(weights(run.path), shorter)
 
 
 def test_lines_of_a_run_without_a_checkpoint_are_written_again(small, tmp_path, digits):
@@ -174,8 +164,8 @@ def interrupt_at(culprit, write):
     return write_unless
 
 
-def test_restoring_gives_back_every_number(small, trained, digits):
-    run = trained(small())
+def test_restoring_gives_back_every_number(small, whole, digits):
+    run = whole(small())
     state = setup(run.config, digits)
     restore(state, run)
     saved, _ = read_tensors(run.checkpoint)
@@ -184,6 +174,13 @@ def test_restoring_gives_back_every_number(small, trained, digits):
         moments = state.optimisers["q"].state[parameter]
         assert moments["exp_avg"].stride() == parameter.stride()
         assert torch.equal(moments["exp_avg"], saved[f"optimiser/q/{i}/exp_avg"])
+
+
+def test_a_checkpoint_of_other_networks_is_refused(small, whole, digits):
+    run, config = whole(small("paper")), small("paper")
+    state = setup(replace(config, networks=replace(config.networks, features=24)), digits)
+    with pytest.raises(RunError, match=r"state\.safetensors does not fit the settings of this run: "):
+        restore(state, run)
 
 
 def test_stages_follow_the_budget(small):
@@ -195,7 +192,7 @@ def test_stages_follow_the_budget(small):
 
 
 def test_the_second_half_of_encode_draws_by_groups_and_goes_on_so(small, digits, tmp_path, stop_at):
-    config = small(steps=48)  # eight of them for the encoder
+    config = small(steps=48)  # ten of them for the encoder
     drawn = {}
     for stop in (3, 6, 12):
         state, run = setup(config, digits), Run.create(tmp_path / str(stop), config)
@@ -264,6 +261,7 @@ def test_losses_that_explode_keep_the_last_good_checkpoint(small, digits, tmp_pa
 @pytest.mark.parametrize(
     ("changes", "kind", "culprit"),
     [
+        ({"classes": None}, ConfigError, "--classes is missing"),
         ({"classes": 1}, ConfigError, "--classes 1"),
         ({"classes": 2000}, ConfigError, "only 1797 images"),
         ({"batch": 1798}, DataError, "--batch 1797 or less"),

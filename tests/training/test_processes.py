@@ -16,8 +16,11 @@ from elastic_infogan.training.choices import choose
 from elastic_infogan.training.consistency import consistent
 from elastic_infogan.training.processes import Processes
 from elastic_infogan.training.recipes import named
-from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.run import Run
 from elastic_infogan.training.state import setup
+from elastic_infogan.training.tensor_files import read_tensors
+
+pytestmark = pytest.mark.timeout(900)
 
 STEPS, HALF, BATCH = 50, 24, 16
 

@@ -5,23 +5,14 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training import loop
 from elastic_infogan.training.loop import Interrupted, train
-from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.run import Run
 from elastic_infogan.training.stages import attempt_at, bounds, stage_at
 from elastic_infogan.training.state import setup
-
-
-def same(ours, theirs):
-    return all(torch.equal(ours[name], theirs[name]) for name in theirs)
-
-
-@pytest.fixture
-def few(digits):
-    return digits[:300]
+from shared import same, weights
 
 
 def test_every_encoder_gets_as_much_time_and_all_stages_shrink_alike(small):
@@ -57,23 +48,23 @@ def test_the_most_agreed_upon_encoder_goes_on(small, trained, few, monkeypatch):
     assert json.loads((run.path / "restarts.json").read_text()) == {"agreement": [0.5, 0.9, 0.7], "kept": 1}
 
 
-def test_scores_are_agreements(small, trained, few):
-    told = trained(small(restarts=2), images=few).restarts()
+def test_scores_are_agreements(small, whole):
+    told = whole(small(restarts=2), 300).restarts()
     assert len(told["agreement"]) == 2
     assert all(0 < score <= 1 for score in told["agreement"])
     assert told["agreement"][told["kept"]] == max(told["agreement"])
 
 
-@pytest.mark.parametrize("stop", [2, 5, 8])
-def test_an_interrupted_run_ends_with_the_same_weights(stop, small, trained, tmp_path, few, stop_at):
+@pytest.mark.parametrize("stop", [3, 6, 9])
+def test_an_interrupted_run_ends_with_the_same_weights(stop, small, whole, tmp_path, few, stop_at):
     config = small(restarts=2)
-    whole = trained(config, "whole", few)
+    undisturbed = whole(config, 300)
     run = Run.create(tmp_path / "halved", config)
     with pytest.raises(Interrupted):
         loop.fit(setup(config, few), run, lambda _: None, stop_at(stop))
     train(config, few, run)
-    assert same(*(read_tensors(one.path / "model.safetensors")[0] for one in (run, whole)))
-    assert run.restarts() == whole.restarts()
+    assert same(weights(run.path), weights(undisturbed.path))
+    assert run.restarts() == undisturbed.restarts()
 
 
 def test_one_encoder_leaves_no_word_of_it(small, trained, few):
@@ -87,8 +78,8 @@ def test_recipes_without_an_encoder_to_restart_refuse(small, digits):
         setup(replace(small("gumbel"), restarts=2), digits)
 
 
-def test_a_budget_so_large_that_encoders_are_trained_again_forgets_the_first(small, trained, few):
-    run = trained(small(restarts=2), images=few)
+def test_a_budget_so_large_that_encoders_are_trained_again_forgets_the_first(small, copied, few):
+    run = copied(small(restarts=2), 300)
     longer = Run.create(run.path, replace(run.config, steps=150))
     train(longer.config, few, longer)
     assert len(longer.restarts()["agreement"]) == 2

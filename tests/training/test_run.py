@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from elastic_infogan.errors import ConfigError, RunError
-from elastic_infogan.training.run import Run, read_tensors, replacing, with_budget, write_tensors
+from elastic_infogan.training.choices import with_budget
+from elastic_infogan.training.run import Run
+from elastic_infogan.training.tensor_files import read_tensors, replacing, write_tensors
+from shared import Bomb
 
 
 def test_tensors_and_state_survive(tmp_path):
@@ -17,13 +20,6 @@ def test_tensors_and_state_survive(tmp_path):
     back, state = read_tensors(tmp_path / "x.safetensors")
     assert state == {"step": 3}
     assert all(torch.equal(back[name], tensors[name]) for name in tensors)
-
-
-class Bomb:
-    """Shouts when it is unpickled."""
-
-    def __reduce__(self):
-        return (pytest.fail, ("something was unpickled",))
 
 
 def test_a_pickle_in_place_of_safetensors_is_refused_and_not_opened(tmp_path):
@@ -90,16 +86,16 @@ def test_a_configuration_with_an_unknown_key_is_refused(tmp_path, small):
         Run.open(run.path)
 
 
-def test_a_model_that_does_not_fit_its_description_is_refused(trained, small):
-    run = trained(small("paper", steps=2))
+def test_a_model_that_does_not_fit_its_description_is_refused(copied, small):
+    run = copied(small("paper", steps=2))
     described = json.loads((run.path / "model.json").read_text())
     (run.path / "model.json").write_text(json.dumps(described | {"n_classes": 7}))
     with pytest.raises(RunError, match=r"model\.json does not describe"):
         run.load_model()
 
 
-def test_a_model_of_an_unknown_kind_is_refused_and_one_that_names_none_is_the_gan(trained, small):
-    run = trained(small("paper", steps=2))
+def test_a_model_of_an_unknown_kind_is_refused_and_one_that_names_none_is_the_gan(copied, small):
+    run = copied(small("paper", steps=2))
     described = json.loads((run.path / "model.json").read_text())
     assert described["model"] == "elastic-infogan"
     (run.path / "model.json").write_text(json.dumps(described | {"model": "stylegan"}))

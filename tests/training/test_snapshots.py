@@ -5,17 +5,10 @@ from dataclasses import replace
 import pytest
 
 from elastic_infogan.training import loop
-from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.run import Run
 from elastic_infogan.training.snapshots import due, kept
 from elastic_infogan.training.state import setup
-
-
-def same(ours, theirs):
-    return ours.keys() == theirs.keys() and all(ours[name].equal(theirs[name]) for name in ours)
-
-
-def final(run):
-    return read_tensors(run.path / "model.safetensors")[0]
+from shared import same, weights
 
 
 @pytest.mark.parametrize("steps", [7, 24, 100])
@@ -28,12 +21,12 @@ def test_each_part_but_the_last_ends_once(steps, n):
 
 
 @pytest.mark.parametrize("recipe", ["elastic", "paper"])
-def test_snapshots_are_kept_and_leave_the_run_as_it_would_be(recipe, small, trained):
-    watched, plain = trained(small(recipe, snapshots=4), "watched"), trained(small(recipe), "plain")
+def test_snapshots_are_kept_and_leave_the_run_as_it_would_be(recipe, small, whole):
+    watched, plain = whole(small(recipe, snapshots=4)), whole(small(recipe))
     snapshots = kept(watched)
     assert [snapshot.step for snapshot in snapshots] == [6, 12, 18]
     assert [snapshot.seconds for snapshot in snapshots] == sorted(s.seconds for s in snapshots)
-    assert same(final(watched), final(plain))
+    assert same(weights(watched.path), weights(plain.path))
     assert not kept(plain)
     generators = [watched.load_model(file=s.file).generator.state_dict() for s in snapshots[-2:]]
     assert not same(*generators)
@@ -55,8 +48,8 @@ def test_a_run_that_goes_back_forgets_what_it_kept_of_a_later_time(small, traine
     assert grids == ["step-0000004", "step-0000008", "step-notes"]
 
 
-def test_snapshots_are_told_in_the_order_of_their_steps(small, trained):
-    run = trained(small("paper", snapshots=4))
+def test_snapshots_are_told_in_the_order_of_their_steps(small, copied):
+    run = copied(small("paper", snapshots=4))
     first, second, third = (snapshot.file for snapshot in kept(run))
     third.rename(first.with_name("000.safetensors"))  # kept when the budget was cut into other parts
     assert [snapshot.step for snapshot in kept(run)] == [6, 12, 18]

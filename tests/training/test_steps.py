@@ -9,8 +9,9 @@ from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.training import loop, steps
 from elastic_infogan.training.config import Latent, overlay
 from elastic_infogan.training.loop import Interrupted, train
-from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.run import Run
 from elastic_infogan.training.state import State, setup
+from elastic_infogan.training.tensor_files import read_tensors
 
 FORMULA = {"networks.q_trains_trunk": True}
 """Q's terms train the trunk that it shares with D, as the published formula has it."""

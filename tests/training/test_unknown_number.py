@@ -4,27 +4,18 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training import loop
 from elastic_infogan.training.loop import Interrupted, train
-from elastic_infogan.training.run import Run, read_tensors
+from elastic_infogan.training.run import Run
 from elastic_infogan.training.snapshots import kept
 from elastic_infogan.training.state import setup
+from shared import same, weights
 
 
-@pytest.fixture
-def few(digits):
-    return digits[:300]
-
-
-def weights(run):
-    return read_tensors(run.path / "model.safetensors")[0]
-
-
-def test_the_number_found_is_that_of_every_file(small, trained, few):
-    run = trained(small(classes="2-14", steps=16), images=few)
+def test_the_number_found_is_that_of_every_file(small, whole):
+    run = whole(small(classes="2-14", steps=16), 300)
     told = json.loads((run.path / "classes.json").read_text())
     assert told["asked"] == "2-14"
     assert 2 <= told["low"] <= told["found"] <= told["high"] <= 14
@@ -37,22 +28,20 @@ def test_the_number_found_is_that_of_every_file(small, trained, few):
     assert told_of == {told["found"]}
 
 
-@pytest.mark.parametrize("stop", [3, 9])
+@pytest.mark.parametrize("stop", [4, 10])
 def test_an_interrupted_run_finds_the_same_and_ends_with_the_same_weights(
-    stop, small, trained, tmp_path, few, stop_at
+    stop, small, whole, tmp_path, few, stop_at
 ):
     config = small(classes="2-14", steps=16)
-    whole = trained(config, "whole", few)
+    undisturbed = whole(config, 300)
     run = Run.create(tmp_path / "halved", config)
     with pytest.raises(Interrupted):
         loop.fit(setup(config, few), run, lambda _: None, stop_at(stop))
     again = Run.create(tmp_path / "halved", config)
     train(config, few, again)
-    ours, theirs = weights(again), weights(whole)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert same(weights(again.path), weights(undisturbed.path))
     for name in ("classes.json", "config.toml"):
-        assert (again.path / name).read_text() == (whole.path / name).read_text()
+        assert (again.path / name).read_text() == (undisturbed.path / name).read_text()
 
 
 def test_a_given_number_leaves_no_word_of_it(small, trained, few):

@@ -25,10 +25,10 @@ from elastic_infogan.data import imbalance
 from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import known_classes
 from elastic_infogan.errors import ConfigError
+from elastic_infogan.training.choices import with_budget
 from elastic_infogan.training.config import Config, flatten
 from elastic_infogan.training.hardware import choose_device
 from elastic_infogan.training.meeting import fingerprint
-from elastic_infogan.training.run import with_budget
 
 __all__ = ["Options", "benchmark"]
 

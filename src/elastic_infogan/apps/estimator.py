@@ -31,7 +31,8 @@ from elastic_infogan.evaluation.answers import stream
 from elastic_infogan.files import expanded
 from elastic_infogan.training import loop
 from elastic_infogan.training.hardware import choose_device
-from elastic_infogan.training.run import ESTIMATOR, Run, read_tensors, write_tensors
+from elastic_infogan.training.run import ESTIMATOR, Run
+from elastic_infogan.training.tensor_files import read_tensors, write_tensors
 
 __all__ = ["ElasticInfoGAN"]
 

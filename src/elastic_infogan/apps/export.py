@@ -21,7 +21,8 @@ from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import empty_folder, write_json, written_whole
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.errors import ElasticInfoGANError
-from elastic_infogan.training.run import Run
+from elastic_infogan.training.run import ESTIMATOR, Run
+from elastic_infogan.training.tensor_files import read_tensors
 
 __all__ = ["TOLERANCE", "Classify", "Generate", "compare", "export", "to_onnx"]
 
@@ -123,8 +124,17 @@ def describe(run: Run, model: ClassModel) -> dict[str, Any]:
         "continuous": spec.continuous,
         "features": spec.features,
         "classify_input_range": [0, 255],
+        "fitted_to_values": _range_of(run),
         "generate_output_range": [-1, 1],
     }
+
+
+def _range_of(run: Run) -> list[float] | None:
+    """Black and white of the arrays that an estimator was fitted to; None where no estimator was."""
+    if not (run.path / ESTIMATOR).exists():
+        return None
+    black_white: list[float] = read_tensors(run.path / ESTIMATOR)[1]["pixel_range"]
+    return black_white
 
 
 def to_onnx(graph: Classify | Generate, facts: Mapping[str, Any]) -> bytes:
@@ -185,6 +195,10 @@ def about(facts: Mapping[str, Any]) -> str:
     continuous = f", continuous float32 (N, {facts['continuous']}) in [-1, 1]" if facts["continuous"] else ""
     rows = enumerate(zip(facts["names"], facts["prior"], strict=True))
     shares = "\n".join(f"| {k} | {name} | {share:.3f} |" for k, (name, share) in rows)
+    fitted = ""
+    if facts["fitted_to_values"] not in (None, [0, 255]):
+        black, white = facts["fitted_to_values"]
+        fitted = f": 0 for the {black:g} of the arrays that it was fitted to, 255 for their {white:g}"
     merged = "".join(f"\nClasses {' + '.join(map(str, group))} count as one." for group in facts["merged"])
     return f"""# Elastic-InfoGAN as ONNX
 
@@ -193,7 +207,7 @@ The same facts are in `model.json` and in the metadata of both graphs. N is free
 
 `classify.onnx`
 
-- in: images {images.replace("float32", "uint8")}
+- in: images {images.replace("float32", "uint8")}, 0 to 255{fitted}
 - out: probabilities float32 (N, {classes}), features float32 (N, {facts["features"]})
 
 `generate.onnx`

@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard, ModelHubMixin
 
 from elastic_infogan import __version__
 from elastic_infogan.apps.names import ClassNames
-from elastic_infogan.apps.report_training import command, metrics_of, scores
+from elastic_infogan.apps.report_training import command, scores
 from elastic_infogan.apps.tables import percent
 from elastic_infogan.data import named
 from elastic_infogan.training.config import overlay, to_toml
@@ -86,13 +86,13 @@ class Published(
             yield grid
 
     def _metrics(self) -> dict[str, Any]:
-        metrics = metrics_of(self.run)
+        metrics = self.run.metrics()
         return metrics and {**metrics, "source": _last_part(metrics.get("source"))}
 
     def _facts(self, name: str) -> dict[str, Any]:
         config, stats, grid = self.config, self.run.stats(), self.run.latest_grid()
         names = ClassNames.of(self.run, self.model.n_classes)
-        assigned = self._assigned()
+        assigned: list[float] = (self.run.shares() or {}).get("assigned", [])
         return {
             "name": name,
             "title": _plain(Path(name).name),
@@ -129,10 +129,6 @@ class Published(
         metrics = self._metrics()
         number = f"{metrics['images']:,} " if "images" in metrics else ""
         return f"{number}images of {_plain(str(metrics.get('source') or 'its source'))}"
-
-    def _assigned(self) -> list[float]:
-        file = self.run.path / "shares.json"
-        return list(json.loads(file.read_text(encoding="utf-8"))["assigned"]) if file.exists() else []
 
     def _classes(self, names: ClassNames, assigned: list[float]) -> list[dict[str, Any]]:
         """Of each class, most common first: its numbers, name, prior and share."""

@@ -30,7 +30,7 @@ def report(path: Path, source: str | None, out: Path | None, device: str) -> Non
     run, target = Run.open(path), out or path / "report.html"
     no_folder(target)
     content = report_training.content(run)
-    if (path / "model.safetensors").exists():
+    if run.has_model:
         content |= _of_the_model(path, source, device)
     with written_whole(target) as file:
         file.write(_rendered(content).encode("utf-8", "replace"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,13 +11,11 @@ import numpy as np
 
 import elastic_infogan
 from elastic_infogan.apps import charts
-from elastic_infogan.errors import RunError
-from elastic_infogan.files import why_not_read
 from elastic_infogan.training.config import Config, flatten, to_toml
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.run import Run
 
-__all__ = ["command", "content", "metrics_of", "scores"]
+__all__ = ["command", "content", "scores"]
 
 LOSSES = {
     "contrast": ("Contrast", "NT-Xent: low where two views of an image are nearer than other images"),
@@ -49,7 +46,7 @@ SCORES = {
 
 def content(run: Run) -> dict[str, Any]:
     """All that the template needs about the training; what needs a model is absent, see `missing`."""
-    stats, metrics = run.stats(), metrics_of(run)
+    stats, metrics = run.stats(), run.metrics()
     trained = run.path / "model.safetensors"
     return {
         "name": run.path.resolve().name,
@@ -106,29 +103,12 @@ def _missing(run: Run, stats: Sequence[Mapping[str, Any]]) -> list[str]:
     if not stats:
         return [f"everything but the settings, since training has not told anything yet. {again}"]
     lines = []
-    if not (run.path / "shares.json").exists():
+    if not run.is_finished:
         done = f"training stopped in stage {stats[-1]['stage']} after step {stats[-1]['step']:,}"
         lines.append(f"the end of the training: {done}, before its budget was used. {again}")
-    if not (run.path / "model.safetensors").exists():
+    if not run.has_model:
         lines.append("classes, pictures and diagnosis, since no model has been saved yet.")
     return lines
-
-
-def metrics_of(run: Run) -> dict[str, Any]:
-    """What `metrics.json` says; empty where there is none.
-
-    Raises:
-        RunError: it is damaged.
-    """
-    file = run.path / "metrics.json"
-    if not file.exists():
-        return {}
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(why_not_read(file, error)) from error
-    except ValueError as error:
-        raise RunError(f"{file} is damaged; elastic-infogan evaluate {run.path} writes it again") from error
 
 
 def scores(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:

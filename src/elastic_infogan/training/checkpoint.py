@@ -10,9 +10,10 @@ from torch.optim import Adam
 
 from elastic_infogan.errors import RunError, TrainingError
 from elastic_infogan.training.resizing import resize
-from elastic_infogan.training.run import Run, read_tensors, write_tensors
+from elastic_infogan.training.run import Run
 from elastic_infogan.training.state import State
 from elastic_infogan.training.telemetry import ADVICE
+from elastic_infogan.training.tensor_files import read_tensors, write_tensors
 
 __all__ = ["refuse_nan", "restore", "save"]
 

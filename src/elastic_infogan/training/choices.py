@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from elastic_infogan.data.kinds import recognise
 from elastic_infogan.training.config import Config, flatten, overlay
 from elastic_infogan.training.presets import filled
-from elastic_infogan.training.run import with_budget
 
-__all__ = ["BATCH", "ENCODE_BATCH", "choose"]
+__all__ = ["BATCH", "ENCODE_BATCH", "choose", "with_budget"]
 
 WIDTHS = {32: (32, 32, 16), 64: (16, 16, 16), 128: (8, 8, 8)}
 """channels of G's last, D's first and the encoder's first layer for images up to so many pixels; each halving
@@ -41,6 +40,21 @@ def choose(config: Config, images: NDArray[np.uint8]) -> Config:
     left_open = {name: value for name, value in chosen.items() if flat[name] is None}
     config = replace(config, size=size, channels=channels, views=filled(views))
     return with_budget(overlay(config, left_open, "images"), len(images))
+
+
+def with_budget(config: Config, n_images: int) -> Config:
+    """`config` with a budget, unless it names one: a minute for 4,000 images, longer the larger they are.
+
+    As many more as there are pixels beyond 28x28. However few there are, networks need steps: at least half a
+    minute, and ten at 64 pixels, as many fewer or more as there are pixels. At most ten minutes, as many more
+    as the side is beyond 32 pixels.
+    """
+    if config.minutes is not None or config.steps is not None:
+        return config
+    size = config.size or 0
+    minutes = n_images / 4000 * max(1, (size / 28) ** 2)
+    least, most = max(0.5, 10 * (size / 64) ** 2), 10 * max(1, size / 32)
+    return replace(config, minutes=round(min(most, max(least, minutes)), 2))
 
 
 def _by_size_and_number(size: int, n: int, processes: int) -> dict[str, Any]:

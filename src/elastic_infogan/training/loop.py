@@ -82,9 +82,7 @@ def train(
 def resume(state: State, run: Run) -> bool:
     """Continue from the checkpoint of `run` if there is one; whether the run has been finished already."""
     # the folder may be the first process's alone
-    begun, finished = state.processes.by_first(
-        lambda: (run.checkpoint.exists(), (run.path / "shares.json").exists())
-    )
+    begun, finished = state.processes.by_first(lambda: (run.checkpoint.exists(), run.is_finished))
     if begun:
         checkpoint.restore(state, run)
         state.meter.reset(state.seconds)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from elastic_infogan import files
 from elastic_infogan.core.class_model import ClassModel
@@ -25,23 +18,9 @@ from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.data.sources import same_place
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.training.config import Config, flatten, from_toml, overlay, to_toml
+from elastic_infogan.training.tensor_files import FORMAT, read_tensors, replacing, write_tensors
 
-__all__ = [
-    "CHANGEABLE",
-    "ESTIMATOR",
-    "NAMES",
-    "NAMES_ASIDE",
-    "Run",
-    "read_tensors",
-    "remove",
-    "replacing",
-    "with_budget",
-    "write_tensors",
-]
-
-PROGRAM = "elastic-infogan "
-FORMAT = PROGRAM + "2"
-"""Written into every tensor file, so that a file of another program or version is told apart."""
+__all__ = ["CHANGEABLE", "ESTIMATOR", "NAMES", "NAMES_ASIDE", "Run", "remove"]
 
 MODELS: Mapping[str, type[ClassModel]] = {model.kind: model for model in (ElasticInfoGAN, JointVAE)}
 """What `model.json` may call the model."""
@@ -64,58 +43,6 @@ def remove(path: Path) -> None:
     """
     with files.writing(path, RunError):
         path.unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write; it takes the place of `path` at the end, whole or not at all.
-
-    Raises:
-        RunError: if the disk is full or the folder cannot be written; what was there before stays.
-    """
-    with files.writing(path, RunError), files.replacing(path) as beside:
-        yield beside
-        with beside.open("r+b") as written:  # Windows wants write access for it
-            os.fsync(written.fileno())  # a run outlives even a loss of power
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON-able `state` as one safetensors file, whole or not at all."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with replacing(path) as beside:
-        try:
-            beside.touch()
-            mode = beside.stat().st_mode
-            save_file(whole, beside, {"format": FORMAT, "state": json.dumps(state)})
-            beside.chmod(mode)  # the library lets nobody but the owner read
-        except SafetensorError as error:
-            # The library hides the number of the system's error in its message.
-            number = re.search(r"os error (\d+)", str(error))
-            code = int(number[1]) if number else errno.EIO
-            raise OSError(code, os.strerror(code)) from error
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and state of a file that `write_tensors` made; nothing is unpickled.
-
-    Raises:
-        RunError: if it is missing, damaged, or of another program.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing: train first, or name the run folder") from error
-    except (SafetensorError, OSError) as error:
-        raise RunError(
-            f"{path} is not a safetensors file (damaged, or a pickle of another program)"
-        ) from error
-    found = metadata.get("format", "")
-    if found != FORMAT:
-        by = "another version of" if found.startswith(PROGRAM) else "a program other than"
-        raise RunError(f"{path} was written by {by} this one (expected format '{FORMAT}'): train anew")
-    return tensors, json.loads(metadata["state"])
 
 
 class Run:
@@ -177,7 +104,7 @@ class Run:
                     "use --new to start afresh, or --out for another folder"
                 )
         run = cls(path, config)
-        if (path / "model.safetensors").exists() and not run.checkpoint.exists():
+        if run.has_model and not run.checkpoint.exists():
             raise RunError(
                 f"{path} holds a model but no checkpoint, so that its training cannot go on: "
                 "choose another folder with --out, or move this one aside and start afresh with --new"
@@ -231,6 +158,14 @@ class Run:
     def restarts(self) -> dict[str, Any] | None:
         """What `write_restarts` wrote; None where one encoder was trained, or none is settled on yet."""
         return self._noted("restarts.json", {"agreement": list, "kept": int})
+
+    def shares(self) -> dict[str, Any] | None:
+        """Prior and shares assigned, as training left them at its end; None before it."""
+        return self._noted("shares.json", {"prior": list, "assigned": list})
+
+    def metrics(self) -> dict[str, Any]:
+        """Scores, as the verb `evaluate` left them; empty where there are none."""
+        return self._noted("metrics.json", {}) or {}
 
     def diagnosis(self) -> dict[str, Any] | None:
         """The last diagnosis, as the verb `doctor` wrote it; None where there is none."""
@@ -309,6 +244,16 @@ class Run:
         told = {"format": FORMAT, "model": model.kind, "range": [-1, 1], **asdict(model.spec)}
         self.write_json("model.json", told)
 
+    @property
+    def has_model(self) -> bool:
+        """Whether a model has been saved."""
+        return (self.path / "model.safetensors").exists()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training came to the end of its budget."""
+        return (self.path / "shares.json").exists()
+
     def model_state(self) -> tuple[int, int] | None:
         """Changes whenever `save_model` writes; None while there is no model."""
         try:
@@ -373,18 +318,3 @@ def _findings(content: Any) -> list[dict[str, Any]]:
     return [
         {**finding, "kind": str(finding["kind"]), "classes": list(finding["classes"])} for finding in content
     ]
-
-
-def with_budget(config: Config, n_images: int) -> Config:
-    """`config` with a budget, unless it names one: a minute for 4,000 images, longer the larger they are.
-
-    As many more as there are pixels beyond 28x28. However few there are, networks need steps: at least half a
-    minute, and ten at 64 pixels, as many fewer or more as there are pixels. At most ten minutes, as many more
-    as the side is beyond 32 pixels.
-    """
-    if config.minutes is not None or config.steps is not None:
-        return config
-    size = config.size or 0
-    minutes = n_images / 4000 * max(1, (size / 28) ** 2)
-    least, most = max(0.5, 10 * (size / 64) ** 2), 10 * max(1, size / 32)
-    return replace(config, minutes=round(min(most, max(least, minutes)), 2))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from elastic_infogan.errors import RunError
 from elastic_infogan.files import writing
-from elastic_infogan.training.run import Run, read_tensors, remove, write_tensors
+from elastic_infogan.training.run import Run, remove
 from elastic_infogan.training.state import State
+from elastic_infogan.training.tensor_files import read_tensors, write_tensors
 
 __all__ = ["Snapshot", "due", "forget_after", "keep", "kept"]
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.errors import TrainingError
-from elastic_infogan.training.run import Run, replacing
+from elastic_infogan.training.run import Run
+from elastic_infogan.training.tensor_files import replacing
 
 __all__ = ["ADVICE", "Meter", "Progress", "grid", "save_samples"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from elastic_infogan.apps.cli import run
 from elastic_infogan.data.sources import load
 from elastic_infogan.evaluation.reference import reference_classifier
 from elastic_infogan.training.config import Config
+from shared import wait_for
 
 SMALL = {"classes": "3", "batch": "16", "schedule.encode-batch": "16", "networks.features": "16"} | {
     f"networks.{network}-{part}": str(units)
@@ -53,14 +54,6 @@ def lines(out):
     return {row["name"]: row for row in map(json.loads, (out / "results.jsonl").read_text().splitlines())}
 
 
-def wait_for(file, process):
-    deadline = time.monotonic() + 240
-    while not file.exists():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def threads_of_a_lone_trial():
     """As many threads as a trial has, so that sums are rounded alike."""
@@ -70,6 +63,7 @@ def threads_of_a_lone_trial():
     torch.set_num_threads(before)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("threads_of_a_lone_trial")
 def test_a_benchmark_killed_goes_on_and_ends_like_plain_training(toys, tmp_path, capsys):
     out = tmp_path / "bench"
@@ -110,6 +104,25 @@ def test_a_benchmark_killed_goes_on_and_ends_like_plain_training(toys, tmp_path,
     assert "to do" not in said.err
 
 
+def test_a_benchmark_interrupted_saves_what_its_trials_learned(toys, tmp_path):
+    out = tmp_path / "bench"
+    trial = out / "trials" / "infogan_random-0_0"
+    arguments = benchmark(toys, out, "--recipes", "infogan", "--steps", "100000", "--jobs", "1")
+    command = [sys.executable, "-m", "elastic_infogan", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for(trial / "run/checkpoint/state.safetensors", process)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=120)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 130, said
+    assert "give the same command again" in said
+    assert "Traceback" not in said
+    assert not (trial / "result.json").exists()
+    assert "Interrupted; what was learned so far is kept" in (trial / "log.txt").read_text()
+
+
 def test_a_trial_that_fails_is_recorded_and_the_others_go_on(toys, tmp_path, capsys):
     wild = "wild:recipe=gumbel,optimiser.generator-learning-rate=1e30"
     out = tmp_path / "bench"
@@ -136,13 +149,22 @@ def test_a_failure_of_an_earlier_plan_is_none_of_this_one(toys, tmp_path, capsys
     assert "the loss became NaN" in (out / "table.md").read_text()
 
 
+def test_each_seed_is_a_trial_and_fidelity_is_scored_where_asked_for(toys, tmp_path):
+    out = tmp_path / "bench"
+    brief = ["--recipes", "infogan", "--steps", "2", "--snapshots", "0", "--jobs", "2"]
+    assert run(benchmark(toys, out, *brief, "--seeds", "0-1", "--fidelity")) == 0
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    assert [row["seed"] for row in rows] == [0, 1]
+    assert all(0 <= row["coverage_reference_cnn1"] <= 1 for row in rows)
+
+
 def test_what_cannot_be_benchmarked_is_one_line(toys, tmp_path, fails):
     out = tmp_path / "bench"
     assert "random:x" in fails(*benchmark(toys, out, imbalances="random:x"))
     assert "exclude each other" in fails(*benchmark(toys, out, "--steps", "5", "--minutes", "1"))
     assert "--jobs 0" in fails(*benchmark(toys, out, "--jobs", "0"))
     np.save(tmp_path / "x.npy", np.zeros((9, 8, 8), np.uint8))
-    assert "no labels" in fails(*benchmark(str(tmp_path / "x.npy"), out, "--steps", "5"))
+    assert "by labels: " in fails(*benchmark(str(tmp_path / "x.npy"), out, "--steps", "5"))
     assert "--set classes=K" in fails("benchmark", toys, "--steps", "5", "--out", out)
     assert not (out / "trials").exists()
 
@@ -155,6 +177,8 @@ def test_a_folder_with_another_budget_is_left_alone(toys, tmp_path, fails):
     line = fails(*benchmark(toys, out, "--steps", "5"))
     assert "budget" in line
     assert "another --out" in line
+    assert json.loads((out / "benchmark.json").read_text()) == asked
+    assert not (out / "trials").exists()
 
 
 def test_a_source_is_read_in_the_channels_of_each_system(toys):
@@ -180,22 +204,6 @@ def test_as_many_at_once_as_cores_and_memory_bear(wanted, trials, memory, expect
     monkeypatch.setattr(pool.machine, "free_memory", lambda: int(memory))
     assert pool.how_many(wanted, trials, 10_000_000, "cpu") == expected
     assert pool.how_many(None, trials, 10_000_000, "cuda") == 1
-
-
-def test_a_source_without_labels_is_refused_before_anything_is_trained(tmp_path, capsys):
-    np.save(tmp_path / "x.npy", load("digits").images[:40])
-    command = [
-        "benchmark",
-        str(tmp_path / "x.npy"),
-        "--set",
-        "classes=3",
-        "--out",
-        str(tmp_path / "out"),
-        "--steps",
-        "2",
-    ]
-    assert run(command) == 2
-    assert "a benchmark scores by labels" in capsys.readouterr().err
 
 
 def test_trials_go_on_with_the_images_that_they_were_begun_with(toys, tmp_path, capsys):

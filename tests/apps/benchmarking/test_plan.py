@@ -71,11 +71,19 @@ def test_variants_from_a_file_are_those_of_the_same_text(tmp_path):
         ("elastic", None, ["contrast.weight"], "SETTING=VALUE"),
         ("elastic", None, ["views={rotate=5}"], r"--set views=\{rotate=5\}: one setting at a time"),
         ("elastic", "missing.toml", [], r"missing\.toml cannot be read"),
+        ("elastic", "a:contrast.weight=0;a:contrast.weight=2", [], "--variants: a is named twice"),
     ],
 )
 def test_wrong_systems_are_named(recipes, variants, common, line):
     with pytest.raises(ConfigError, match=line):
         systems(recipes, variants, common)
+
+
+def test_a_file_of_variants_without_a_table_for_each_is_refused(tmp_path):
+    file = tmp_path / "variants.toml"
+    file.write_text("batch = 32\n[bare.contrast]\nweight = 0\n")
+    with pytest.raises(ConfigError, match="needs one table a variant; batch is in none"):
+        systems("", str(file), [])
 
 
 def test_imbalances_expand_into_single_specs(tmp_path):
@@ -89,9 +97,18 @@ def test_imbalances_expand_into_single_specs(tmp_path):
     assert expand("random:7") == ["random:7"]
 
 
-@pytest.mark.parametrize("text", ["randm:0-3", "random:3-1", "missing.npy", "random:", "longtail:0.5:0-2"])
-def test_what_is_no_imbalance_is_refused(text):
-    with pytest.raises((ConfigError, DataError)):
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("randm:0-3", "'randm:0' is none of random:SEED, longtail"),
+        ("random:3-1", "--imbalances 3-1: numbers and ranges are needed"),
+        ("missing.npy", r"there is no file missing\.npy with counts"),
+        ("random:", "'random:' is none of random:SEED, longtail"),
+        ("longtail:0.5:0-2", "'longtail:0.5:0' is none of random:SEED, longtail"),
+    ],
+)
+def test_what_is_no_imbalance_is_refused(text, line):
+    with pytest.raises((ConfigError, DataError), match=line):
         expand(text)
 
 

@@ -72,7 +72,7 @@ class TrialFolder:
 
     def config(self) -> Config:
         """The settings that were asked for."""
-        return overlay(Config(), self.asked()["config"], str(self.path / "request.json"))
+        return overlay(Config(), self.asked().get("config", {}), str(self.path / "request.json"))
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the result; from now on the trial is done."""
@@ -168,5 +168,5 @@ class BenchmarkFolder:
 def _read(path: Path, remedy: str = "remove its folder to begin that trial again") -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read: {error}; {remedy}") from error
