@@ -38,7 +38,7 @@ def trained(recipe: str, images: ImageSet, folder: Path) -> ElasticInfoGAN:
     """The model of a run of a few steps on a few of the images, read back as the verb does."""
     config = replace(named(recipe), source="mnist", classes=10, steps=8, size=images.size[0])
     run = Run.create(folder / recipe, config)
-    train(config, images.images[:2000], run)
+    train(images.images[:2000], run)
     return Run.open(run.path).load_model()
 
 

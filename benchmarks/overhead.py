@@ -118,7 +118,7 @@ def run_timed(config: Config, images: NDArray[np.uint8]) -> Clocks:
             stack.enter_context(patch.object(owner, name, wrapped))
         timed = {stage: clocks.step(stage, step) for stage, step in loop.STEPS.items()}
         stack.enter_context(patch.dict(loop.STEPS, timed))
-        loop.train(config, images, Run.create(Path(folder, "run"), config))
+        loop.train(images, Run.create(Path(folder, "run"), config))
     return clocks
 
 

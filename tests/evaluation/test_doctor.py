@@ -168,7 +168,7 @@ def taught(tmp_path_factory):
         ELASTIC, source="digits", classes=3, steps=150, batch=32, schedule=schedule, networks=networks
     )
     run = Run.create(tmp_path_factory.mktemp("runs") / "three", config)
-    loop.train(config, images, run)
+    loop.train(images, run)
     model = run.load_model()
     evidence = gather(model, images, ask(model, images), config, run.stats())
     assert np.sort(evidence.answers.counts).tolist() == pytest.approx([100, 130, 170], abs=8)

@@ -52,7 +52,7 @@ def trained(tmp_path, digits):
 
     def make(config, name="run", images=digits):
         run = Run.create(tmp_path / name, config)
-        train(config, np.asarray(images), run)
+        train(np.asarray(images), run)
         return run
 
     return make
@@ -66,7 +66,7 @@ def whole(tmp_path_factory, digits):
     def make(config, count=None):
         if (config, count) not in runs:
             run = Run.create(tmp_path_factory.mktemp("whole") / "run", config)
-            train(config, digits[:count], run)
+            train(digits[:count], run)
             runs[config, count] = run
         return runs[config, count]
 

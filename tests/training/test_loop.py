@@ -112,7 +112,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(recipe, stop, small, whol
     run = Run.create(tmp_path / "halved", config)
     with pytest.raises(Interrupted):
         loop.fit(setup(config, digits), run, lambda _: None, stop_at(stop))
-    train(config, digits, run)
+    train(digits, run)
     assert same(weights(run.path), weights(whole(config).path))
 
 
@@ -123,8 +123,8 @@ def test_a_run_that_is_cut_short_while_it_finishes_ends_with_the_same_weights(
     run = Run.create(tmp_path / "cut", config)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Run, "write_json", interrupt_at("shares.json", Run.write_json))
-        train(config, digits, run)
-    train(config, digits, run)
+        train(digits, run)
+    train(digits, run)
     assert same(weights(run.path), weights(whole(config).path))
 
 
@@ -137,9 +137,9 @@ def test_a_longer_budget_that_is_cut_short_while_it_finishes_can_be_finished(
     longer = Run.create(run.path, replace(run.config, steps=30))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(loop, "export", interrupt)
-        train(longer.config, digits, longer)
+        train(digits, longer)
     assert not (run.path / "shares.json").exists()
-    train(longer.config, digits, longer)
+    train(digits, longer)
     assert (run.path / "shares.json").exists()
     assert not same(weights(run.path), shorter)
 
@@ -147,7 +147,7 @@ def test_a_longer_budget_that_is_cut_short_while_it_finishes_can_be_finished(
 def test_lines_of_a_run_without_a_checkpoint_are_written_again(small, tmp_path, digits):
     run = Run.create(tmp_path / "run", small(steps=6, interval=1e-9))
     run.log({"step": 999})  # a process was killed before its first checkpoint
-    train(run.config, digits, run)
+    train(digits, run)
     assert [line["step"] for line in run.stats()] == [1, 2, 3, 4, 5, 6]
 
 
@@ -248,7 +248,7 @@ def test_the_prior_follows_less_as_learning_rates_fall(decay, small, digits):
 def test_losses_that_explode_keep_the_last_good_checkpoint(small, digits, tmp_path, stop_at):
     config = small("paper", steps=4)
     run = Run.create(tmp_path / "run", config)
-    train(config, digits, run)
+    train(digits, run)
     before = run.checkpoint.read_bytes()
     # Contradictory on purpose: a step so large that the weights overflow.
     wild = replace(config, steps=40, optimiser=replace(config.optimiser, generator_learning_rate=1e30))
@@ -373,7 +373,7 @@ def test_a_run_does_not_go_on_with_other_images(small, trained, digits):
     longer = Run.create(run.path, replace(run.config, steps=8))
     before = run.checkpoint.read_bytes()
     with pytest.raises(RunError, match=r"digits holds other images than when .*run began"):
-        train(longer.config, digits[1:], longer)
+        train(digits[1:], longer)
     assert run.checkpoint.read_bytes() == before
 
 

@@ -62,7 +62,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(stop, small, whole, tmp_p
     run = Run.create(tmp_path / "halved", config)
     with pytest.raises(Interrupted):
         loop.fit(setup(config, few), run, lambda _: None, stop_at(stop))
-    train(config, few, run)
+    train(few, run)
     assert same(weights(run.path), weights(undisturbed.path))
     assert run.restarts() == undisturbed.restarts()
 
@@ -81,5 +81,5 @@ def test_recipes_without_an_encoder_to_restart_refuse(small, digits):
 def test_a_budget_so_large_that_encoders_are_trained_again_forgets_the_first(small, copied, few):
     run = copied(small(restarts=2), 300)
     longer = Run.create(run.path, replace(run.config, steps=150))
-    train(longer.config, few, longer)
+    train(few, longer)
     assert len(longer.restarts()["agreement"]) == 2

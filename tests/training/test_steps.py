@@ -97,7 +97,7 @@ def test_a_run_whose_trunk_q_trains_goes_on_bit_for_bit(small, trained, digits, 
     run = Run.create(tmp_path / "halved", config)
     with pytest.raises(Interrupted):
         loop.fit(setup(config, digits), run, lambda _: None, stop_at(3))
-    train(config, digits, run)
+    train(digits, run)
     halved = read_tensors(run.path / "model.safetensors")[0]
     assert all(torch.equal(halved[name], whole[name]) for name in whole)
 

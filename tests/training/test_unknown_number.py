@@ -38,7 +38,7 @@ def test_an_interrupted_run_finds_the_same_and_ends_with_the_same_weights(
     with pytest.raises(Interrupted):
         loop.fit(setup(config, few), run, lambda _: None, stop_at(stop))
     again = Run.create(tmp_path / "halved", config)
-    train(config, few, again)
+    train(few, again)
     assert same(weights(again.path), weights(undisturbed.path))
     for name in ("classes.json", "config.toml"):
         assert (again.path / name).read_text() == (undisturbed.path / name).read_text()

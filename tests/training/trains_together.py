@@ -49,7 +49,7 @@ def main(half, folders):
     for run in runs:
         if not run.checkpoint.exists():
             stop(run, images, half, fabric)
-        loop.train(run.config, images, run, fabric=fabric)
+        loop.train(images, run, fabric=fabric)
 
 
 if __name__ == "__main__":

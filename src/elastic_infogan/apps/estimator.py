@@ -315,7 +315,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
     def _train(self, images: NDArray[np.uint8], run: Run) -> None:
         with terminal.training() if self.verbose else nullcontext(lambda _: None) as progress:
             try:
-                loop.train(run.config, images, run, progress)
+                loop.train(images, run, progress)
             except loop.Interrupted as stop:
                 raise KeyboardInterrupt from stop
 

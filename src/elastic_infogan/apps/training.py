@@ -82,7 +82,7 @@ def _train(
                 _board(run, progress) if tensorboard else nullcontext(progress) as told,
             ):
                 # pixels and nothing else: labels end here
-                loop.train(config, images.images, run, told, processes.fabric)
+                loop.train(images.images, run, told, processes.fabric)
         except (KeyboardInterrupt, loop.Interrupted) as stop:
             _say_how_to_go_on(config, run.path)
             raise KeyboardInterrupt from stop

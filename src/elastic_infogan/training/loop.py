@@ -17,7 +17,6 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from elastic_infogan.training import checkpoint, discovery, restarts, snapshots, steps, variational
-from elastic_infogan.training.config import Config
 from elastic_infogan.training.interruption import Interruption
 from elastic_infogan.training.resizing import begin_game_anew
 from elastic_infogan.training.run import Run
@@ -47,20 +46,19 @@ class Interrupted(Exception):
 
 
 def train(
-    config: Config,
     images: NDArray[np.uint8],
     run: Run,
     report: Callable[[Progress], None] = lambda _: None,
     fabric: Fabric | None = None,
 ) -> None:
-    """Train on `images` until the budget of `config` is used, and leave the result in `run`.
+    """Train on `images` until the budget of `run` is used, and leave the result there.
 
     Continues from the checkpoint of `run` where there is one.
 
     Arguments:
-        config: resolved, with a budget and a number of classes.
         images: uint8 `(N, H, W, C)`; no label comes near this function.
-        run: the folder that keeps everything.
+        run: the folder that keeps everything; its configuration is resolved, with a budget and a number of
+            classes.
         report: called with each line of statistics.
         fabric: of processes that have met already; None: they meet here.
 
@@ -71,7 +69,7 @@ def train(
         Interrupted: after SIGINT or SIGTERM, with the state saved.
         RunError: if the folder cannot be written or its checkpoint cannot be read.
     """
-    state = setup(config, images, fabric)
+    state = setup(run.config, images, fabric)
     if resume(state, run):
         return
     with Interruption() as interruption:
