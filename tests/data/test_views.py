@@ -5,6 +5,7 @@ import torch
 from kornia.geometry.transform import warp_perspective
 from kornia.morphology import dilation, erosion
 
+from elastic_infogan.core.pixel_range import to_range
 from elastic_infogan.data.views import (
     IdentityViews,
     affine_matrices,
@@ -12,7 +13,6 @@ from elastic_infogan.data.views import (
     deformations,
     draw_thickness,
     tilt_matrices,
-    to_range,
     vary_thickness,
     warp,
 )

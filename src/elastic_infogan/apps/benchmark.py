@@ -45,10 +45,10 @@ class Options:
     seeds: str
     common: Sequence[str]
     budget: Budget
-    jobs: int | None = None
-    snapshots: int = 0
-    fidelity: bool = False
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    jobs: int | None
+    snapshots: int
+    fidelity: bool
+    device: Literal["auto", "cpu", "cuda", "mps"]
 
 
 def benchmark(options: Options) -> int:

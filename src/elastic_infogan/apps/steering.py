@@ -52,7 +52,6 @@ def steered(model: ClassModel, wish: Wish, axes: Tensor) -> NDArray[np.uint8]:
         axes: `(A, Z)` from `directions`; `wish.walk` has at most A values.
     """
     model.eval()
-    device = model.prior.logits.device
     draw = torch.Generator().manual_seed(wish.seed)
     noise = torch.randn(wish.count, model.spec.noise, generator=draw)
     continuous = torch.rand(wish.count, model.spec.continuous, generator=draw).mul(2).sub(1)
@@ -62,10 +61,8 @@ def steered(model: ClassModel, wish: Wish, axes: Tensor) -> NDArray[np.uint8]:
         if value is not None:
             continuous[:, column] = value
     codes = _codes(model.n_classes, wish)
-    rows = [x.repeat_interleave(len(codes), 0).to(device) for x in (noise, continuous)]
-    images = model.generate(rows[0], codes.repeat(wish.count, 1).to(device), rows[1]).float()
-    pixels = images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu())
+    rows = [x.repeat_interleave(len(codes), 0) for x in (noise, continuous)]
+    return np.asarray(model.render(rows[0], codes.repeat(wish.count, 1), rows[1]).cpu())
 
 
 def _codes(n_classes: int, wish: Wish) -> Tensor:

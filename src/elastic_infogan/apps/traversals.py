@@ -56,10 +56,6 @@ def _one_hot(model: ClassModel, code: int) -> Tensor:
     return F.one_hot(torch.tensor([code]), model.n_classes).float()
 
 
-@torch.inference_mode()
 def _render(model: ClassModel, noise: Tensor, code: Tensor, continuous: Tensor | None = None) -> Pictures:
-    device = model.prior.logits.device
     rest = torch.zeros(len(noise), model.spec.continuous) if continuous is None else continuous
-    images = model.eval().generate(noise.to(device), code.to(device), rest.to(device)).float()
-    pixels = images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).cpu().numpy())
+    return np.asarray(model.eval().render(noise, code, rest).cpu())

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elastic_infogan.core.networks import QHead, QOutput
+from elastic_infogan.core.pixel_range import to_range, to_uint8
 from elastic_infogan.core.prior import ClassPrior
 
 __all__ = ["ClassModel", "Spec"]
@@ -115,19 +116,22 @@ class ClassModel(nn.Module, ABC):
         Noise and continuous codes come from `generator`, a CPU generator, so that a seed gives the same
         images on every device.
         """
-        n, device = len(codes), self.prior.logits.device
+        n = len(codes)
         noise = torch.randn(n, self.spec.noise, generator=generator)
         continuous = torch.rand(n, self.spec.continuous, generator=generator).mul(2).sub(1)
         made = []
-        for part in zip(*(t.split(SAMPLED) for t in (noise, codes, continuous)), strict=True):
-            z, classes, c = (t.to(device) for t in part)
-            images = self.generate(z, F.one_hot(classes, self.n_classes).float(), c).float()
-            made.append(images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1))
-        return torch.cat(made).contiguous()
+        for z, classes, c in zip(*(t.split(SAMPLED) for t in (noise, codes, continuous)), strict=True):
+            made.append(self.render(z, F.one_hot(classes, self.n_classes).float(), c))
+        return torch.cat(made)
+
+    @torch.inference_mode()
+    def render(self, noise: Tensor, code: Tensor, continuous: Tensor) -> Tensor:
+        """What `generate` makes of latents on any device, as images uint8 `(N, H, W, C)`; in eval mode."""
+        device = self.prior.logits.device
+        images = self.generate(noise.to(device), code.to(device), continuous.to(device))
+        return to_uint8(images).permute(0, 2, 3, 1).contiguous()
 
     def _as_read(self, images: Tensor) -> Tensor:
         """uint8 `(N, H, W, C)` as the networks read them: `(N, C, H, W)` in [-1, 1] on their device."""
-        if images.dtype != torch.uint8:
-            raise TypeError(f"images are {images.dtype}; uint8 (N, H, W, C), 0 to 255, is needed")
-        pixels = images.to(self.prior.logits.device).permute(0, 3, 1, 2).to(torch.float32)
-        return pixels.div_(127.5).sub_(1.0).contiguous(memory_format=torch.channels_last)
+        pixels = to_range(images.to(self.prior.logits.device)).permute(0, 3, 1, 2)
+        return pixels.contiguous(memory_format=torch.channels_last)

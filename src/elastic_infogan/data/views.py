@@ -21,24 +21,12 @@ __all__ = [
     "draw_thickness",
     "mirror_matrices",
     "tilt_matrices",
-    "to_range",
     "vary_thickness",
     "warp",
 ]
 
 CONTROL = 4
 """Points along a side that move by themselves in an elastic deformation."""
-
-
-def to_range(images: Tensor) -> Tensor:
-    """uint8 in 0 ... 255 to float32 in [-1, 1], the range of the generator's tanh; any shape.
-
-    Raises:
-        TypeError: the images are not uint8.
-    """
-    if images.dtype != torch.uint8:
-        raise TypeError(f"images are {images.dtype}; uint8, 0 to 255, is needed")
-    return images.to(torch.float32).div_(127.5).sub_(1.0)
 
 
 def _uniform(n: int, spread: float, device: torch.device) -> Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
+from elastic_infogan.core.pixel_range import to_uint8
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.evaluation.answers import Answers, ask
 from elastic_infogan.evaluation.groups import TwoGroups, two_groups
@@ -151,8 +152,7 @@ def _generated(model: ClassModel) -> NDArray[np.uint8]:
 
 
 def _as_images(views: Tensor) -> NDArray[np.uint8]:
-    pixels = views.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())
+    return np.ascontiguousarray(to_uint8(views).permute(0, 2, 3, 1).numpy())
 
 
 def _variety(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from elastic_infogan.core import objectives
 from elastic_infogan.core.model import Latent
 from elastic_infogan.core.objectives import learning
-from elastic_infogan.data.views import to_range
+from elastic_infogan.core.pixel_range import to_range
 from elastic_infogan.training.adaptive_augmentation import adapt, as_seen
 from elastic_infogan.training.state import GameState, State
 

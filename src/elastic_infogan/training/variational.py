@@ -7,7 +7,7 @@ from torch import Tensor
 
 from elastic_infogan.core import objectives
 from elastic_infogan.core.objectives import learning
-from elastic_infogan.data.views import to_range
+from elastic_infogan.core.pixel_range import to_range
 from elastic_infogan.training.state import VariationalState
 from elastic_infogan.training.steps import average, draw, temperature
 

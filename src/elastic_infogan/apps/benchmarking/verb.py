@@ -77,22 +77,11 @@ def benchmark(
     from elastic_infogan.apps.benchmarking.plan import Budget
 
     budget = Budget(minutes, steps, images)
-    return work(
-        Options(
-            source,
-            out,
-            recipes,
-            variants,
-            imbalances,
-            seeds,
-            common,
-            budget,
-            jobs,
-            snapshots,
-            fidelity,
-            device,
-        )
-    )
+    options = Options(
+        source=source, out=out, recipes=recipes, variants=variants, imbalances=imbalances, seeds=seeds,
+        common=common, budget=budget, jobs=jobs, snapshots=snapshots, fidelity=fidelity, device=device,
+    )  # fmt: skip
+    return work(options)
 
 
 def trial(folder: Path, /) -> None:
