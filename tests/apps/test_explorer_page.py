@@ -31,7 +31,7 @@ def served(explorable, tmp_path_factory):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
-            yield path, re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
+            yield path, re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)[0]
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 0
         finally:
@@ -49,7 +49,8 @@ def browser():
 @pytest.fixture
 def page(served, browser):
     """A fresh page; whatever it complains about, and whatever it asks of other machines, is a fault."""
-    run, address = served
+    run, opening = served
+    address = opening.partition("?")[0]
     (run / "names.json").unlink(missing_ok=True)
     page = browser.new_page(base_url=address, viewport={"width": 1280, "height": 800})
     page.set_default_timeout(20_000)
@@ -57,7 +58,7 @@ def page(served, browser):
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
     page.on("request", lambda asked: asked.url.startswith((address, "data:")) or faults.append(asked.url))
-    page.goto("/")
+    page.goto(opening)
     page.get_by_role("heading", name="Classes").wait_for()
     yield page
     page.close()

@@ -24,7 +24,6 @@ def explore(run: Path, source: str | None, host: str, port: int, device: str) ->
     need("explore", "explorer", "fastapi", "uvicorn")
     from elastic_infogan.apps.explored import Explored
     from elastic_infogan.apps.explorer_app import guarded
-    from elastic_infogan.apps.explorer_guard import is_loopback
     from elastic_infogan.apps.gallery import open_gallery
     from elastic_infogan.training.run import Run
 
@@ -32,7 +31,7 @@ def explore(run: Path, source: str | None, host: str, port: int, device: str) ->
         Run.open(run)  # fails at once where there is none
         terminal.note(f"Looking at the images of {run} …")
         explored = Explored(open_gallery(run, source, device))
-        token = None if is_loopback(host) else secrets.token_urlsafe(24)
+        token = secrets.token_urlsafe(24)
         port = server.getsockname()[1]
         app = guarded(explored, token, f"elastic-infogan-{port}")
         terminal.say(f"Explore {run} at {_address(host, port, token)} (Ctrl-C stops)")
@@ -61,15 +60,15 @@ def _bound(host: str, port: int) -> socket.socket:
     return server
 
 
-def _address(host: str, port: int, token: str | None) -> str:
+def _address(host: str, port: int, token: str) -> str:
     """What to open in a browser.
 
-    >>> _address("127.0.0.1", 8765, None), _address("::1", 80, "x")
-    ('http://127.0.0.1:8765/', 'http://[::1]:80/?token=x')
+    >>> _address("127.0.0.1", 8765, "x"), _address("::1", 80, "x")
+    ('http://127.0.0.1:8765/?token=x', 'http://[::1]:80/?token=x')
     """
     name = socket.gethostname() if host in ("0.0.0.0", "::") else host
     name = f"[{name}]" if ":" in name else name
-    return f"http://{name}:{port}/" + ("" if token is None else f"?token={token}")
+    return f"http://{name}:{port}/?token={token}"
 
 
 def _serve(app: object, server: socket.socket) -> None:

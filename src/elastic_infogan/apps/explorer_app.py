@@ -50,8 +50,8 @@ class Merge(BaseModel):
     codes: Annotated[list[int], Field(max_length=10_000)]
 
 
-def guarded(explored: Explored, token: str | None, cookie: str = "elastic-infogan") -> ASGIApp:
-    """The whole application behind its guard; `token` is None where it is bound to loopback."""
+def guarded(explored: Explored, token: str, cookie: str = "elastic-infogan") -> ASGIApp:
+    """The whole application behind its guard."""
 
     def of_this(x_opened: Annotated[str | None, Header()] = None) -> None:
         """A page that was left open must not show or name the classes of what is served there now."""

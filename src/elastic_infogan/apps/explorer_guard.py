@@ -1,8 +1,7 @@
-"""Who may use the explorer: pages of other sites may not, nor other machines without the token."""
+"""Who may use the explorer: pages of other sites may not, nor anybody without the token."""
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +11,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["MOST_BYTES", "Guard", "is_loopback"]
+__all__ = ["MOST_BYTES", "Guard"]
 
 MOST_BYTES = 20 * 2**20
 """of a request's body: a picture that is dropped in, as large as cameras and telephones make them"""
@@ -28,42 +27,29 @@ _HEADERS: Mapping[str, str] = {
 }
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a name or address reaches this machine alone.
-
-    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1", "0.0.0.0", "127.evil.com")]
-    [True, True, True, False, False]
-    """
-    try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class Guard:
     """Refuses requests before any of them reaches the application; every answer forbids what is not needed.
 
-    Bound to loopback (no token), the `Host` has to be a loopback name: a page whose own name was made to
-    point to 127.0.0.1 (DNS rebinding) sends its own. Bound elsewhere, the token opens: `?token=…` once,
-    a cookie from then on, or `Authorization: Bearer …`. Requests that a page of another site makes are
-    refused in either case, but for opening the page by a link.
+    The token opens: `?token=…` once, a cookie from then on, or `Authorization: Bearer …`. That keeps out
+    others who use this machine, other machines, and a page whose own name was made to point here (DNS
+    rebinding). Requests that a page of another site makes are refused, but for opening the page by a link.
 
     A body has to say its length, and may have `MOST_BYTES`.
 
     Arguments:
         app: what is guarded.
-        token: None where only this machine can connect.
+        token: what the address that was printed carries.
         cookie: the name of the cookie; one for each port, since browsers do not tell ports apart.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None, cookie: str = "elastic-infogan") -> None:
+    def __init__(self, app: ASGIApp, token: str, cookie: str = "elastic-infogan") -> None:
         self.app, self.token, self.cookie = app, token, cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
         if scope["type"] != "http":
             return  # start, stop and websockets: the application has no use for them
-        fresh = self.token is not None and _matches(_in_query(scope), self.token)
+        fresh = _matches(_in_query(scope), self.token)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -77,34 +63,31 @@ class Guard:
         await (self.app if refusal is None else refusal)(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope, headers: Headers, fresh: bool) -> PlainTextResponse | None:
-        host = headers.get("host", "")
-        if self.token is None and not is_loopback(_hostname(host)):
-            return PlainTextResponse("Refused: this page answers to localhost only.\n", 403)
-        if _from_elsewhere(scope, headers, host):
+        if _from_elsewhere(scope, headers):
             return PlainTextResponse("Refused: a request from another site.\n", 403)
-        if self.token is not None and not fresh and not self._has_token(headers, self.token):
+        if not fresh and not self._has_token(headers):
             line = "Refused: open the address with ?token=… that `elastic-infogan explore` printed.\n"
             return PlainTextResponse(line, 401)
         return _about_body(headers)
 
-    def _has_token(self, headers: Headers, token: str) -> bool:
+    def _has_token(self, headers: Headers) -> bool:
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         # The standard library's SimpleCookie drops all that follows a cookie of another program it dislikes.
         cookie = cookie_parser(headers.get("cookie", "")).get(self.cookie, "")
-        return _matches(bearer, token) or _matches(cookie, token)
+        return _matches(bearer, self.token) or _matches(cookie, self.token)
 
     def _cookie(self) -> str:
         return f"{self.cookie}={self.token}; HttpOnly; SameSite=Strict; Path=/"
 
 
-def _from_elsewhere(scope: Scope, headers: Headers, host: str) -> bool:
+def _from_elsewhere(scope: Scope, headers: Headers) -> bool:
     """Whether a page of another site makes this request; opening the page by a link is its visitor's act."""
     opens = scope["method"] == "GET" and scope["path"] == "/" and headers.get("sec-fetch-dest") == "document"
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not opens:
         return True
     origin = headers.get("origin")  # older browsers send this alone
     try:
-        return origin is not None and urlsplit(origin).netloc != host
+        return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
     except ValueError:  # no address at all
         return True
 
@@ -117,18 +100,6 @@ def _about_body(headers: Headers) -> PlainTextResponse | None:
     if not length.isdigit() or int(length) > MOST_BYTES:
         return PlainTextResponse(f"Refused: more than {MOST_BYTES // 2**20} MB.\n", 413)
     return None
-
-
-def _hostname(host: str) -> str:
-    """The name in a `Host` header, without port and brackets.
-
-    >>> _hostname("127.0.0.1:8765"), _hostname("[::1]:8765"), _hostname("localhost"), _hostname("[")
-    ('127.0.0.1', '::1', 'localhost', '')
-    """
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _in_query(scope: Scope) -> str:

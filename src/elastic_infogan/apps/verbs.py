@@ -282,8 +282,8 @@ def explore(
     source:
         What to browse. Left out: what the run was trained on.
     host:
-        Where to listen. 127.0.0.1 is this machine, for all who use it; beyond it (0.0.0.0) the address that
-        is printed carries a token.
+        Where to listen: this machine alone, or beyond it (0.0.0.0). The address that is printed carries a
+        token, without which nobody sees anything.
     port:
         The port; 0 takes any that is free.
     device:
