@@ -70,7 +70,9 @@ def replacing(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         yield path
         return
-    path = path.resolve() if path.is_symlink() else path
+    if path.is_symlink():
+        path = path.parent / path.readlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(_beside(path.name))
     try:
         yield beside

@@ -352,13 +352,16 @@ def test_a_benchmark_writes_into_no_folder_of_others(tmp_path, fails):
     (tmp_path / "results.jsonl").write_text("mine")
     line = fails("benchmark", "digits", "--imbalances", "random:0", "--steps", "1", "--out", tmp_path)
     assert line == f"--out: {tmp_path} holds results.jsonl and is no benchmark; choose a new folder"
-    assert (tmp_path / "results.jsonl").read_text() == "mine"
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("results.jsonl", "mine")]
 
 
 def test_new_moves_no_folder_of_another_program_aside(tmp_path, fails):
     (tmp_path / "site").mkdir()
     (tmp_path / "site/config.toml").write_text("theirs = true")
-    assert "nothing else of a run" in fails("train", "digits", "--new", "--out", tmp_path / "site")
+    (tmp_path / "site/index.html").write_text("theirs")
+    assert "config.toml and index.html, but no run" in fails(
+        "train", "digits", "--new", "--out", tmp_path / "site"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 

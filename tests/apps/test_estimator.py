@@ -311,3 +311,18 @@ def test_a_range_can_be_given_to_what_is_loaded(digits, tmp_path):
 def test_advice_names_settings_that_there_are(digits):
     with pytest.raises(ValueError, match=r"settings\['information\.trains_q'\] = False"):
         tiny(settings={**SMALL, "information.trains_q": False}).fit(digits[:40])
+
+
+def test_what_is_pickled_is_a_copy_that_may_be_changed(digits):
+    fitted = tiny().fit(digits[:40])
+    state = fitted.__getstate__()
+    state["model_"] = None  # as where the networks go to the CPU
+    assert fitted.predict(digits[:2]).shape == (2,)
+
+
+def test_the_range_of_a_run_of_the_command_line_can_be_saved(trained, digits, tmp_path):
+    loaded = ElasticInfoGAN.load(trained, pixel_range=(0, 16))
+    loaded.save(tmp_path / "again")
+    again = ElasticInfoGAN.load(tmp_path / "again")
+    assert again.pixel_range_ == (0.0, 16.0)
+    assert not hasattr(again, "labels_")

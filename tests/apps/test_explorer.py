@@ -451,6 +451,8 @@ def test_a_page_of_an_explore_that_has_ended_is_refused_and_changes_nothing(clie
         answer = client.put("/api/classes/2/name", json={"name": f"n{status}"}, headers=headers)
         assert answer.status_code == status, headers
     assert "reload it" in client.get("/api/classes/2/images", headers={"X-Opened": "another"}).json()["error"]
+    assert client.get("/api/images/0.png", params={"opened": "another"}).status_code == 400
+    assert client.get("/api/images/0.png", params={"opened": opened}).status_code == 200
     assert ClassNames.of(Run.open(own_run), 10).name(2) == "n200"
 
 
@@ -460,6 +462,12 @@ def test_separating_gives_each_class_its_own_name_again():
     assert (merged.codes_named("cat"), merged.codes_named("dog")) == ([1, 3, 5], [])
     assert [merged.separate(3).name(code) for code in (1, 3, 5)] == ["cat", "dog", ""]
     assert [merged.named(5, "pet").separate(3).name(code) for code in (1, 3, 5)] == ["pet"] * 3
+
+
+@pytest.mark.parametrize("name", ["\u200d", "a,b", "\x07"])
+def test_a_name_that_cannot_be_seen_is_refused(name):
+    with pytest.raises(ConfigError, match="letters that can be seen"):
+        ClassNames(6).named(2, name)
 
 
 def test_names_of_any_script_are_kept(own_run):

@@ -294,7 +294,7 @@ def test_an_error_of_the_moment_sets_no_picture_aside_and_loses_no_work(many, tm
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return opened(self, index)
 
-    with monkeypatch.context() as patch, pytest.raises(DataError, match="the same command goes on"):
+    with monkeypatch.context() as patch, pytest.raises(DataError, match="give the same command again"):
         patch.setattr(Listing, "open", open_some)
         pack(many, tmp_path / "store", size=16, channels=1)
     images = pack(many, tmp_path / "store", size=16, channels=1)
@@ -319,3 +319,16 @@ def test_a_damaged_store_in_the_cache_is_packed_anew(many, lost):
     del images
     (store / lost).unlink()
     assert (load(many).images == before).all()
+
+
+def test_a_sound_store_that_cannot_be_read_now_is_kept(many, monkeypatch):
+    load(many)
+    (store,) = packed_folder().iterdir()
+
+    def fails(path, *_, **__):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    with monkeypatch.context() as patch, pytest.raises((DataError, OSError)):
+        patch.setattr("elastic_infogan.data.store.np.load", fails)
+        load(many)
+    assert (store / "images.npy").exists()

@@ -517,3 +517,18 @@ def test_a_csv_file_that_is_not_there(tmp_path):
     np.save(tmp_path / "a.npy", noise(3, 8, 8))
     with pytest.raises(DataError, match=r"labels.csv cannot be read"):
         load(tmp_path / "a.npy", labels=tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"plain text that is no array", "is not an IDX file"),
+        (b"\0\0\x08\x03" + b"\xff" * 12 + b"few", "is cut short"),
+        (b"\0\0\x08\x03\0\0", "is cut short within its header"),
+    ],
+)
+def test_a_gzipped_file_that_is_no_sound_array_is_named(tmp_path, content, line):
+    with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "wb") as file:
+        file.write(content)
+    with pytest.raises(DataError, match=line):
+        load(str(tmp_path / "train-images-idx3-ubyte.gz"))

@@ -191,9 +191,10 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         for name, content in self._files.items():
             with written_whole(folder / name) as file:
                 file.write(content)
-        if hasattr(self, "labels_"):
+        labels = {"labels": torch.from_numpy(self.labels_)} if hasattr(self, "labels_") else {}
+        if labels or self.pixel_range_ != (0.0, 255.0):
             state = {"pixel_range": self.pixel_range_, "input_shape": self.input_shape_}
-            write_tensors(folder / ESTIMATOR, {"labels": torch.from_numpy(self.labels_)}, state)
+            write_tensors(folder / ESTIMATOR, labels, state)
 
     @classmethod
     def load(
@@ -239,7 +240,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled; networks go to the CPU, so that a machine without this device reads them too."""
-        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
+        state = dict(super().__getstate__())  # type: ignore[no-untyped-call]
         if "model_" in state and state["model_"].prior.logits.device.type != "cpu":
             state["model_"] = copy.deepcopy(state["model_"]).cpu()
         return state
@@ -336,7 +337,8 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
             state = {"pixel_range": (0.0, 255.0), "input_shape": (spec.size, spec.size, spec.channels)}
         else:
             tensors, state = read_tensors(run.path / ESTIMATOR)
-            self.labels_ = tensors["labels"].numpy()
+            if "labels" in tensors:
+                self.labels_ = tensors["labels"].numpy()
         (black, white), self.input_shape_ = state["pixel_range"], tuple(state["input_shape"])
         self.pixel_range_ = (black, white)
         self.n_features_in_ = math.prod(self.input_shape_)

@@ -53,9 +53,9 @@ class Merge(BaseModel):
 def guarded(explored: Explored, token: str, cookie: str = "elastic-infogan") -> ASGIApp:
     """The whole application behind its guard."""
 
-    def of_this(x_opened: Annotated[str | None, Header()] = None) -> None:
+    def of_this(x_opened: Annotated[str | None, Header()] = None, opened: str | None = None) -> None:
         """A page that was left open must not show or name the classes of what is served there now."""
-        if x_opened not in (None, explored.opened):
+        if not {x_opened, opened} <= {None, explored.opened}:
             raise ConfigError("this page is of an explore that has ended: reload it")
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(of_this)])

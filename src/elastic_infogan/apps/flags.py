@@ -113,6 +113,6 @@ def _read(path: Path) -> dict[str, Any]:
         ConfigError: it cannot be read, or is no TOML.
     """
     try:
-        return from_toml(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
+        return from_toml(path.read_text(encoding="utf-8", errors="surrogateescape"), str(path))
+    except OSError as error:
         raise ConfigError(why_not_read(path, error)) from error

@@ -117,7 +117,8 @@ class ClassNames:
         """
         self._check([code])
         name = name.replace("\u00a0", " ").strip()
-        if not name.translate(_JOINERS).isprintable() or "," in name:
+        seen = name.translate(_JOINERS).strip()
+        if not seen.isprintable() or "," in name or (name and not seen):
             raise ConfigError("a name is one line of letters that can be seen, without commas")
         if NUMBER.fullmatch(name):
             raise ConfigError(f"{name!r} would be taken for the number of a class; choose another name")

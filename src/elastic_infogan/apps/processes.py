@@ -44,9 +44,16 @@ def in_all(config: Config, work: Callable[[Processes], None], left: str = GOES_O
     try:
         with loss_told(left):
             work(processes)
-    finally:
-        if dist.is_available() and dist.is_initialized():
-            dist.destroy_process_group()  # its threads end before the interpreter, which else may abort
+    except BaseException:
+        _leave(("gloo",))  # where others wait in an exchange, leaving NCCL's group may never end
+        raise
+    _leave(("gloo", "nccl", "mpi"))
+
+
+def _leave(kinds: tuple[str, ...]) -> None:
+    """Leave the group, so that its threads end before the interpreter, which else aborts now and then."""
+    if dist.is_available() and dist.is_initialized() and dist.get_backend() in kinds:
+        dist.destroy_process_group()
 
 
 def _rank(config: Config) -> int:

@@ -67,7 +67,8 @@ class Published(
         return card
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        (save_directory / "config.toml").write_text(self._settings(), encoding="utf-8")
+        settings = self._settings().encode("utf-8", "surrogateescape")
+        (save_directory / "config.toml").write_bytes(settings)
         if metrics := self._metrics():
             (save_directory / "metrics.json").write_text(json.dumps(metrics, indent=2), encoding="utf-8")
         for file in self._files():
@@ -163,4 +164,4 @@ def _plain(text: str) -> str:
     >>> print(_plain("a|b <i> *c*"))
     a\\|b \\<i\\> \\*c\\*
     """
-    return re.sub(r"([\\`*_{}\[\]<>#|!&])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]<>#|!&])", r"\\\1", text.encode("utf-8", "replace").decode())

@@ -22,7 +22,7 @@ from elastic_infogan.data.images import ImageSet
 from elastic_infogan.data.sources import known_classes
 from elastic_infogan.errors import ConfigError, RunError
 from elastic_infogan.evaluation.answers import ask
-from elastic_infogan.files import writing
+from elastic_infogan.files import is_leftover, writing
 from elastic_infogan.training import loop
 from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config
@@ -258,10 +258,10 @@ def _move_aside(path: Path) -> None:
     Raises:
         RunError: it is, or the folder is another program's.
     """
-    if not any((path / name).exists() for name in ("checkpoint", "model.json", "stats.jsonl")):
-        raise RunError(
-            f"{path} has a config.toml and nothing else of a run; choose another folder with --out"
-        )
+    began = {"config.toml", ".lock"}  # what a run has at first
+    others = [p for p in path.iterdir() if p.name not in began and not is_leftover(p)]
+    if others and not any((path / name).exists() for name in ("checkpoint", "model.json", "stats.jsonl")):
+        raise RunError(f"{path} has a config.toml and {others[0].name}, but no run; choose another --out")
     with _alone(path):
         pass
     aside = next(p for n in count(1) if not (p := path.with_name(f"{path.name}.{n}")).exists())

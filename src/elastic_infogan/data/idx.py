@@ -21,6 +21,8 @@ _NAME = re.compile(r"(idx\d*|ubyte)(\.gz)?$", re.IGNORECASE)
 _UINT8 = 0x08
 _OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 _MOST_DIMENSIONS = 4
+_PIECE = 16 * 2**20
+"""bytes that are unpacked at once: a damaged header may promise more than the memory holds"""
 
 
 def is_idx(path: Path) -> bool:
@@ -107,13 +109,16 @@ def _bytes(path: Path) -> bytes:
 def _unzipped(file: BinaryIO) -> bytes:
     """What the header says there is, and a byte of what may follow: little can unpack to very much."""
     with gzip.open(file) as whole:
-        start = whole.read(4)
-        sizes = whole.read(4 * start[3]) if len(start) == 4 else b""
-        return (
-            start
-            + sizes
-            + whole.read(math.prod(np.frombuffer(sizes[: len(sizes) // 4 * 4], ">u4").tolist()) + 1)
-        )
+        parts = [whole.read(4)]
+        if len(parts[0]) < 4 or not 1 <= parts[0][3] <= _MOST_DIMENSIONS:
+            return parts[0]  # no IDX file, as whoever asks will find
+        parts.append(whole.read(4 * parts[0][3]))
+        sizes = np.frombuffer(parts[1][: len(parts[1]) // 4 * 4], ">u4")
+        left = math.prod(sizes.tolist()) + 1
+        while left and (part := whole.read(min(left, _PIECE))):
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
 
 
 def _shape(path: Path, data: bytes) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from elastic_infogan.data.images import ImageSet, SetAside
 from elastic_infogan.data.labels import from_csv, from_folders
-from elastic_infogan.data.listing import Listing
+from elastic_infogan.data.listing import Listing, unread
 from elastic_infogan.data.names import Names
 from elastic_infogan.data.packed import list_pictures, nearest_side
 from elastic_infogan.data.parallel import cores, in_order, quiet_pillow
@@ -69,7 +69,10 @@ def inspect(
         return _of_images(load(source, labels=labels))
     with contextlib.closing(list_pictures(expanded(source))) as listing:
         tally = _Tally(listing)
-        tally.examine_all(progress)
+        try:
+            tally.examine_all(progress)
+        except OSError as error:
+            raise unread(listing.origin, error) from error
         return tally.summary(str(source), None if labels is None else Path(labels))
 
 

@@ -19,7 +19,7 @@ from elastic_infogan.data.pictures import UnusableError
 from elastic_infogan.data.store import is_store
 from elastic_infogan.errors import DataError
 
-__all__ = ["Listing", "inside", "list_folder", "list_zip"]
+__all__ = ["Listing", "inside", "list_folder", "list_zip", "unread"]
 
 _SIDE_FILES = frozenset(
     {
@@ -120,7 +120,10 @@ def list_folder(folder: Path) -> Listing:
             total += status.st_size
             yield name
 
-    names = Names.of(found())
+    try:
+        names = Names.of(found())
+    except OSError as error:
+        raise unread(folder, error) from error
     return Listing(folder, names, tuple(aside), total, digest.hexdigest())
 
 
@@ -139,6 +142,8 @@ class _Walk:
             with os.scandir(folder) as scan:
                 entries = sorted(entry.name for entry in scan if not _is_hidden(entry.name))
         except OSError as error:
+            if error.errno in PASSING:
+                raise
             self.aside.append(SetAside(inside, f"folder cannot be read: {(error.strerror or '').lower()}"))
             return
         for entry in entries:
@@ -156,6 +161,8 @@ class _Walk:
         try:
             status = path.stat()
         except OSError as error:
+            if error.errno in PASSING:
+                raise
             reason = f"cannot be read: {(error.strerror or '').lower()}"
         else:
             if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
@@ -173,6 +180,12 @@ class _Walk:
         return folder.is_relative_to(self.top) and not any(
             map(_is_hidden, folder.relative_to(self.top).parts)
         )
+
+
+def unread(source: Path, error: OSError) -> DataError:
+    """The one line about a source whose reading met an error of the moment."""
+    what = (error.strerror or str(error)).lower()
+    return DataError(f"{source} could not be read to its end ({what}): give the same command again")
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

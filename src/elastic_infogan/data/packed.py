@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from elastic_infogan.data.cache import in_use, limit_bytes, make_room, packed_folder
 from elastic_infogan.data.damage import PASSING
 from elastic_infogan.data.images import ImageSet
-from elastic_infogan.data.listing import Listing, list_folder, list_zip
+from elastic_infogan.data.listing import Listing, list_folder, list_zip, unread
 from elastic_infogan.data.names import Names
 from elastic_infogan.data.parallel import cores, in_order, quiet_pillow
 from elastic_infogan.data.partial import COLOURED, GREY, SET_ASIDE, TODO, Partial, Plan, locked
 from elastic_infogan.data.pictures import Header, UnusableError, decode, read_header
-from elastic_infogan.data.store import VERSION, is_current, is_store, open_store, write_index
+from elastic_infogan.data.store import VERSION, is_current, is_cut, is_store, open_store, write_index
 from elastic_infogan.errors import DataError
 from elastic_infogan.files import FULL
 
@@ -101,13 +101,10 @@ def _cached(place: Path, key: str) -> ImageSet | None:
     """
     if not place.exists():
         return None
-    try:
-        if is_current(place, key):
-            return open_store(place)
-    except DataError:
-        pass
-    shutil.rmtree(place, ignore_errors=True)
-    return None
+    if is_cut(place):
+        shutil.rmtree(place, ignore_errors=True)
+        return None
+    return open_store(place) if is_current(place, key) else None
 
 
 def _place(name: str, key: str) -> Path:
@@ -297,9 +294,7 @@ def _disk(store: Path, listing: Listing) -> Iterator[None]:
                 "nothing was left behind"
             ) from error
         if error.errno in PASSING:
-            raise DataError(
-                f"{listing.origin} could not be read to its end ({what}): the same command goes on from there"
-            ) from error
+            raise unread(listing.origin, error) from error
         raise DataError(f"{store.parent} cannot be written to ({what}): choose another folder") from error
 
 

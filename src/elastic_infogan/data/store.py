@@ -16,7 +16,7 @@ from elastic_infogan.data.partial import PIXELS
 from elastic_infogan.errors import DataError
 from elastic_infogan.files import write_json
 
-__all__ = ["VERSION", "is_current", "is_store", "open_store", "write_index"]
+__all__ = ["VERSION", "is_current", "is_cut", "is_store", "open_store", "write_index"]
 
 VERSION = 1
 _FORMAT = "elastic-infogan packed images"
@@ -30,6 +30,19 @@ def is_store(path: Path) -> bool:
 def is_current(path: Path, key: str) -> bool:
     """Whether a folder is the packed store of this key."""
     return is_store(path) and _read_index(path).get("key") == key
+
+
+def is_cut(path: Path) -> bool:
+    """Whether a packed store lacks a part, as after a loss of power, or when its removal was interrupted.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    try:
+        json.loads((path / "index.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return True
+    return not (path / PIXELS).is_file()
 
 
 def open_store(path: Path) -> ImageSet:

@@ -113,7 +113,7 @@ def _check_idle(config: Config) -> None:
     """Refuse a setting that would change nothing."""
     usual = flatten(named(config.recipe))
     for name, value in flatten(config).items():
-        if name.startswith(_IDLE[config.model]) and value != usual[name]:
+        if name.startswith(_IDLE.get(config.model, ())) and value != usual[name]:
             raise ConfigError(f"{_flag(name)}: model {config.model} does not read it; leave it out")
 
 
@@ -136,6 +136,8 @@ def _check_without_encode(config: Config) -> None:
     flat = flatten(config)
     for name, (off, line) in _FROM_ENCODE.items():
         value = flat[name]
+        if name == "prior.posterior_rate" and not config.prior.learned:
+            continue  # it follows nothing
         if value != off:
             group, _, last = _flag(name).removeprefix("--").rpartition(".")
             shown = f"--{group}.{'' if value else 'no-'}{last}" + (

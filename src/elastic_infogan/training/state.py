@@ -187,14 +187,7 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
         ConfigError: for a setting that cannot be trained with.
         DataError: for fewer images than a batch or than classes, or copies of one image only.
     """
-    square = images.ndim == 4 and images.shape[1] == images.shape[2]
-    if images.dtype != np.uint8 or not square or images.shape[3] not in (1, 3):
-        raise DataError(
-            f"images are {images.dtype} {images.shape}, and uint8 (N, S, S, 1 or 3) is needed: "
-            "data.sources.from_array makes that of other arrays"
-        )
-    if len(images) < 2:
-        raise DataError(f"{config.source} holds {len(images)} image: there are no kinds to find")
+    _check_images(config, images)
     within_limits(config)
     choose_device(config.device)
     consistent(config)
@@ -207,6 +200,17 @@ def check(config: Config, images: NDArray[np.uint8]) -> None:
         raise DataError(
             f"all {len(images)} images of {config.source} are the same: there are no kinds to find"
         )
+
+
+def _check_images(config: Config, images: NDArray[np.uint8]) -> None:
+    square = images.ndim == 4 and images.shape[1] == images.shape[2]
+    if images.dtype != np.uint8 or not square or images.shape[3] not in (1, 3):
+        raise DataError(
+            f"images are {images.dtype} {images.shape}, and uint8 (N, S, S, 1 or 3) is needed: "
+            "data.sources.from_array makes that of other arrays"
+        )
+    if len(images) < 2:
+        raise DataError(f"{config.source} holds {len(images)} image: there are no kinds to find")
 
 
 def _check_number(config: Config, n: int) -> None:
@@ -271,6 +275,7 @@ def setup(config: Config, images: NDArray[np.uint8], fabric: Fabric | None = Non
     Raises:
         ConfigError, DataError: see `check`.
     """
+    _check_images(config, images)
     config = choose(config, images)
     check(config, images)
     fabric = fabric or meet(config)

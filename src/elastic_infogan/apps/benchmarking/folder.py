@@ -27,6 +27,12 @@ FREE = CHANGEABLE - {"minutes", "steps", "precision"}
 """settings that a trial may go on with anew"""
 
 
+WRITTEN = frozenset(
+    ("results.jsonl", "table.md", "table.csv", "lost.csv", "nmi-against-time.png", "prior-against-truth.png")
+)
+"""files of a benchmark, which replace what is there"""
+
+
 class TrialFolder:
     """The folder of one trial, for the process that coordinates and the one that trains.
 
@@ -119,18 +125,18 @@ class BenchmarkFolder:
             raise RunError(f"--out: {self.path} is a file; the name of a folder is needed")
         with files.writing(self.path, RunError):
             self.path.mkdir(parents=True, exist_ok=True)
+        self._refuse_others()
         with held(self.path, f"another benchmark is at work in {self.path}: wait, or choose another --out"):
-            self._refuse_others()
             yield
 
     def _refuse_others(self) -> None:
         """Raise a `RunError` where the folder holds what no benchmark has written, and might be replaced."""
-        if not (self.path / "benchmark.json").exists():
-            for path in self.path.iterdir():
-                if path.name not in (".lock", "trials") and not files.is_leftover(path):
-                    raise RunError(
-                        f"--out: {self.path} holds {path.name} and is no benchmark; choose a new folder"
-                    )
+        if (self.path / "benchmark.json").exists() or any((self.path / "trials").glob("*/request.json")):
+            return
+        for path in self.path.iterdir():
+            if path.name in WRITTEN:
+                what = f"{self.path} holds {path.name} and is no benchmark"
+                raise RunError(f"--out: {what}; choose a new folder")
 
     def share(self, content: Mapping[str, Any]) -> None:
         """Write down what all trials share, or make sure that it is what those there have.

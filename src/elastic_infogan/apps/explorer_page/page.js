@@ -115,7 +115,7 @@ function showAlike() {
   }));
 }
 
-const examples = (item) => `api/classes/${item.code}/examples.png?of=${item.codes}`;
+const examples = (item) => `api/classes/${item.code}/examples.png?of=${item.codes}&opened=${run.opened}`;
 
 function card(item, largest) {
   const id = `name-${item.code}`;
@@ -259,7 +259,7 @@ async function turn(change) {
 
 function showDetail(place, images) {
   const image = images[place];
-  $("#detail-image").src = image.whole;
+  $("#detail-image").src = `${image.whole}?opened=${run.opened}`;
   $("#detail-image").alt = `Image ${image.name}`;
   $("#detail-name").textContent = image.name;
   showLikely($("#detail-likely"), image.likely);
