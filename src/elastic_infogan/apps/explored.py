@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from elastic_infogan.apps.assignments import assignment_rows
 from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.names import ClassNames, suggested_merges
-from elastic_infogan.apps.pictures import png
+from elastic_infogan.apps.pictures import png, resized
 from elastic_infogan.apps.steering import Wish, directions, steered
 from elastic_infogan.data.pictures import UnusableError, decode, read_header
 from elastic_infogan.errors import ConfigError, DataError, RunError
@@ -261,11 +260,7 @@ def _likely(classes: ClassNames, probabilities: NDArray[np.float32], most: int =
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """An image `(S, S, C)`, smaller where it is too large for a page of many."""
-    if len(image) <= LARGEST:
-        return image
-    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    smaller = np.asarray(picture.resize((LARGEST, LARGEST), Image.Resampling.LANCZOS))
-    return smaller.reshape(LARGEST, LARGEST, image.shape[2])
+    return image if len(image) <= LARGEST else resized(image, LARGEST, LARGEST)
 
 
 def _printable(name: str) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 from elastic_infogan.apps.output import empty_folder, written_whole
 from elastic_infogan.training.telemetry import grid
 
-__all__ = ["data_uri", "picture", "png", "sprite", "write_folder", "write_grid", "write_npz"]
+__all__ = ["data_uri", "picture", "png", "resized", "sprite", "write_folder", "write_grid", "write_npz"]
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
@@ -49,6 +49,17 @@ def picture(image: NDArray[np.uint8], kind: str = "PNG") -> bytes:
     buffer = BytesIO()
     Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(buffer, kind)
     return buffer.getvalue()
+
+
+def resized(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """One image `(H, W, C)` at another size.
+
+    >>> resized(np.zeros((8, 4, 1), np.uint8), 2, 4).shape
+    (4, 2, 1)
+    """
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    pixels = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+    return pixels.reshape(height, width, image.shape[2])
 
 
 def data_uri(image: NDArray[np.uint8], kind: str = "PNG") -> str:

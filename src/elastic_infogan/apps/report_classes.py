@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.names import ClassNames
-from elastic_infogan.apps.pictures import data_uri, sprite
+from elastic_infogan.apps.pictures import data_uri, resized, sprite
 from elastic_infogan.apps.traversals import along_continuous, between_classes, within_class
 from elastic_infogan.evaluation.doctor import CHECKS
 
@@ -79,9 +78,7 @@ def strip(images: Pictures, columns: int, said: str) -> dict[str, Any]:
     whole, cell = sprite(images, columns), images.shape[1]
     columns, rows = min(columns, len(images)), -(-len(images) // columns)
     if cell > LARGEST:
-        picture = Image.fromarray(whole[..., 0] if whole.shape[2] == 1 else whole)
-        smaller = np.asarray(picture.resize((columns * LARGEST, rows * LARGEST), Image.Resampling.LANCZOS))
-        whole = smaller.reshape(*smaller.shape[:2], -1)
+        whole = resized(whole, columns * LARGEST, rows * LARGEST)
     return {
         "src": data_uri(whole, "PNG" if cell <= SHARP else "WEBP"),
         "alt": said,

@@ -185,7 +185,7 @@ class Schedule:
     encode: float = 0.2
     """NT-Xent alone trains Q's encoder; 0, with refine 0, starts with the game"""
     balance: float = 0.5
-    """fraction of encode after which batches are drawn evenly from groups of alike images; 1: never"""
+    """fraction of encode after which rare groups of alike images are drawn more often; 1: never"""
     refine: float = 0.15
     """NT-Xent and self-labelling train Q, whose head came from classes found among its features"""
     encode_batch: int | None = None
