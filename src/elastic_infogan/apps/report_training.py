@@ -122,7 +122,9 @@ def scores(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def _rounded(key: str, value: Any) -> str:
     """A score with as many digits as tell good ones apart."""
-    return f"{value:.{4 if 'prior' in key else 3}f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.1g}" if 0 < value < 0.0001 else f"{value:.{4 if 'prior' in key else 3}f}"
 
 
 def _charts(stats: Sequence[Mapping[str, Any]], config: Config) -> list[tuple[str, str, str]]:
