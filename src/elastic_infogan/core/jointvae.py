@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from elastic_infogan.core.class_model import ClassModel, Spec
 from elastic_infogan.core.functional import gaussian_quantile
+from elastic_infogan.core.layers import Conv2d, ConvTranspose2d, Linear
 from elastic_infogan.core.networks import (
     FlattenChannelsLast,
     ImageShape,
@@ -59,9 +60,9 @@ class VariationalEncoder(nn.Module):
         widths = [shape.channels, *_widths(width, n)]
         self.layers = nn.Sequential()
         for before, after in itertools.pairwise(widths):
-            self.layers.extend([nn.Conv2d(before, after, 4, 2, 1), relu()])
+            self.layers.extend([Conv2d(before, after, 4, 2, 1), relu()])
         cells = widths[-1] * (shape.size // 2**n) ** 2
-        self.layers.extend([FlattenChannelsLast(), nn.Linear(cells, features), relu()])
+        self.layers.extend([FlattenChannelsLast(), Linear(cells, features), relu()])
 
     def forward(self, images: Tensor) -> Tensor:
         """Features `(N, F)` of images `(N, C, H, W)` in [0, 1]."""
@@ -79,13 +80,13 @@ class Decoder(nn.Module):
         cells = self.first * self.base**2
         self.dense = nn.Sequential()
         if hidden:
-            self.dense.extend([nn.Linear(latent, hidden), relu()])
-        self.dense.extend([nn.Linear(hidden or latent, cells), relu()])
+            self.dense.extend([Linear(latent, hidden), relu()])
+        self.dense.extend([Linear(hidden or latent, cells), relu()])
         self.up = nn.Sequential()
         # Published from the first map on: 64, 32, 32 channels at 32 pixels and 64, 64, 32, 32 at 64.
         wide = [self.first] * max(1, n - 2) + [width] * 2
         for before, after in itertools.pairwise([*wide[:n], shape.channels]):
-            self.up.extend([nn.ConvTranspose2d(before, after, 4, 2, 1), relu()])
+            self.up.extend([ConvTranspose2d(before, after, 4, 2, 1), relu()])
         del self.up[-1]
 
     def forward(self, latent: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from elastic_infogan.core.layers import Conv2d, ConvTranspose2d, Linear
+
 __all__ = [
     "Discriminator",
     "Encoder",
@@ -135,12 +137,12 @@ class Generator(nn.Module):
         cells = self.first * self.base**2
         self.dense = nn.Sequential()
         if hidden:
-            self.dense = nn.Sequential(nn.Linear(latent, hidden), nn.BatchNorm1d(hidden), relu())
-        self.dense.extend([nn.Linear(hidden or latent, cells), nn.BatchNorm1d(cells), relu()])
+            self.dense = nn.Sequential(Linear(latent, hidden), nn.BatchNorm1d(hidden), relu())
+        self.dense.extend([Linear(hidden or latent, cells), nn.BatchNorm1d(cells), relu()])
         self.up = nn.Sequential()
         for wide, narrow in zip(widths[::-1], widths[-2::-1], strict=False):
-            self.up.extend([nn.ConvTranspose2d(wide, narrow, 4, 2, 1), nn.BatchNorm2d(narrow), relu()])
-        self.up.extend([nn.ConvTranspose2d(width, shape.channels, 4, 2, 1), nn.Tanh()])
+            self.up.extend([ConvTranspose2d(wide, narrow, 4, 2, 1), nn.BatchNorm2d(narrow), relu()])
+        self.up.extend([ConvTranspose2d(width, shape.channels, 4, 2, 1), nn.Tanh()])
 
     def forward(self, latent: Tensor) -> Tensor:
         """Images `(N, C, H, W)` from latents `(N, L)`."""
@@ -159,13 +161,13 @@ class Trunk(nn.Module):
         super().__init__()
         n = stages(shape.size)
         widths = _widths(width, n)
-        self.layers = nn.Sequential(nn.Conv2d(shape.channels, width, 4, 2, 1), leaky_relu())
+        self.layers = nn.Sequential(Conv2d(shape.channels, width, 4, 2, 1), leaky_relu())
         for narrow, wide in itertools.pairwise(widths):
-            self.layers.extend([nn.Conv2d(narrow, wide, 4, 2, 1), nn.BatchNorm2d(wide), leaky_relu()])
+            self.layers.extend([Conv2d(narrow, wide, 4, 2, 1), nn.BatchNorm2d(wide), leaky_relu()])
         cells = widths[-1] * (shape.size // 2**n) ** 2
         self.layers.append(FlattenChannelsLast())
         if hidden:
-            self.layers.extend([nn.Linear(cells, hidden), nn.BatchNorm1d(hidden), leaky_relu()])
+            self.layers.extend([Linear(cells, hidden), nn.BatchNorm1d(hidden), leaky_relu()])
         self.units = hidden or cells
 
     def forward(self, images: Tensor, populations: int = 1) -> Tensor:
@@ -267,12 +269,10 @@ class Encoder(nn.Module):
         widths = [shape.channels, *_widths(width, stages(size) + 1)]
         self.layers = nn.Sequential(*[nn.AvgPool2d(2)] * halved)
         for narrow, wide in itertools.pairwise(widths):
-            self.layers.extend(
-                [nn.Conv2d(narrow, wide, 4, 2, 1 + size % 2), nn.BatchNorm2d(wide), leaky_relu()]
-            )
+            self.layers.extend([Conv2d(narrow, wide, 4, 2, 1 + size % 2), nn.BatchNorm2d(wide), leaky_relu()])
             size = (size + 2 * (size % 2)) // 2
         cells = widths[-1] * size**2
-        self.layers.extend([FlattenChannelsLast(), nn.Linear(cells, 2 * features)])
+        self.layers.extend([FlattenChannelsLast(), Linear(cells, 2 * features)])
         self.layers.extend([nn.BatchNorm1d(2 * features), leaky_relu(), nn.Linear(2 * features, features)])
 
     def forward(self, images: Tensor) -> Tensor:
