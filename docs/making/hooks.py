@@ -20,6 +20,7 @@ VERBS = (
     "report",
     "explore",
     "export",
+    "push",
     "benchmark",
     "data",
 )

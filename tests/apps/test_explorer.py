@@ -412,7 +412,7 @@ def test_names_are_not_given_to_the_classes_of_another_model(client, own_run):
 
 def test_a_missing_extra_is_one_line_with_the_remedy(explorable, fails, monkeypatch):
     monkeypatch.setitem(sys.modules, "fastapi", None)
-    assert "pip install 'elastic-infogan[explorer]'" in fails("explore", explorable)
+    assert 'pip install "elastic-infogan[explorer]"' in fails("explore", explorable)
 
 
 def test_an_address_that_cannot_be_bound_is_named(explorable, fails):

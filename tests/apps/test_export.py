@@ -145,7 +145,7 @@ def test_a_run_of_the_default_recipe_takes_any_number_of_images(trained):
 def test_what_is_missing_is_said_in_one_line(trained, tmp_path, fails, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     line = fails("export", trained, "--out", tmp_path / "x")
-    assert line == "export needs onnxscript: pip install 'elastic-infogan[export]'"
+    assert line == 'export needs onnxscript: pip install "elastic-infogan[export]"'
     monkeypatch.undo()
     (tmp_path / "kept").write_text("mine")
     assert "not empty" in fails("export", trained, "--out", tmp_path)

@@ -145,7 +145,7 @@ def test_names_and_folders_that_cannot_be_are_refused(fails, trained, tmp_path):
 
 def test_without_the_extra_it_says_what_to_install(fails, trained, monkeypatch):
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    assert "pip install 'elastic-infogan[hub]'" in fails("push", trained, "./here")
+    assert 'pip install "elastic-infogan[hub]"' in fails("push", trained, "./here")
     with pytest.raises(ElasticInfoGANError, match=r"elastic-infogan\[hub\]"):
         ElasticInfoGAN.from_pretrained("someone/digits")
 

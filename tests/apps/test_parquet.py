@@ -78,4 +78,4 @@ def test_a_failure_leaves_no_file(tmp_path):
 def test_without_pyarrow_one_line_says_so(trained, tmp_path, fails, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     line = fails("assign", trained, "digits", "--out", tmp_path / "a.parquet")
-    assert line == f"{tmp_path / 'a.parquet'} needs pyarrow: pip install 'elastic-infogan[parquet]'"
+    assert line == f'{tmp_path / "a.parquet"} needs pyarrow: pip install "elastic-infogan[parquet]"'

@@ -47,5 +47,5 @@ def test_scalars_and_grids_are_those_of_the_run_after_it_went_on_too(tmp_path):
 def test_without_tensorboard_one_line_says_so_and_nothing_begins(tmp_path, fails, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     line = fails("train", "digits", "--steps", "2", "--tensorboard", "--out", tmp_path / "run")
-    assert line == "--tensorboard needs tensorboard: pip install 'elastic-infogan[tracking]'"
+    assert line == '--tensorboard needs tensorboard: pip install "elastic-infogan[tracking]"'
     assert list(tmp_path.iterdir()) == []

@@ -10,8 +10,8 @@ from elastic_infogan.core import layers
 
 WIDE = 1024
 CASES = {
-    "convolution": (lambda: layers.Conv2d(64, 96, 4, 2, 1), (64, 64, 14, 14)),
-    "transposed": (lambda: layers.ConvTranspose2d(96, 64, 4, 2, 1), (64, 96, 7, 7)),
+    "convolution": (lambda: layers.Conv2d(64, 128, 4, 2, 1), (64, 64, 14, 14)),
+    "transposed": (lambda: layers.ConvTranspose2d(128, 64, 4, 2, 1), (64, 128, 7, 7)),
     "linear": (lambda: layers.Linear(WIDE, 2 * WIDE), (32, WIDE)),
 }
 THEIRS = {layers.Conv2d: nn.Conv2d, layers.ConvTranspose2d: nn.ConvTranspose2d, layers.Linear: nn.Linear}
@@ -69,7 +69,7 @@ def test_so_it_is_in_double_precision(case):
 
 
 def test_a_small_batch_of_maps_is_torchs_own():
-    layer = layers.Conv2d(64, 64, 4, 2, 1)
+    layer = layers.Conv2d(64, 128, 4, 2, 1)
     maps = torch.randn(layers.LEAST_IMAGES - 1, 64, 8, 8)
     assert torch.equal(layer(maps), as_torchs(layer)(maps))
 
@@ -77,14 +77,14 @@ def test_a_small_batch_of_maps_is_torchs_own():
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [
-        (layers.Conv2d(32, 64, 4, 2, 1), (64, 32, 14, 14)),
-        (layers.Conv2d(64, 64, 4, 2, 1), (64, 64, 18, 18)),
-        (layers.Conv2d(64, 64, 4, 2, 1), (64, 64, 9, 9)),
-        (layers.Conv2d(64, 64, 4, 2, 1), (64, 64, 8, 12)),
-        (layers.Conv2d(64, 64, 4, 2, 2), (64, 64, 7, 7)),
-        (layers.Conv2d(64, 64, 3, 1, 1), (64, 64, 8, 8)),
+        (layers.Conv2d(64, 64, 4, 2, 1), (64, 64, 14, 14)),
+        (layers.Conv2d(64, 128, 4, 2, 1), (64, 64, 18, 18)),
+        (layers.Conv2d(64, 128, 4, 2, 1), (64, 64, 9, 9)),
+        (layers.Conv2d(64, 128, 4, 2, 1), (64, 64, 8, 12)),
+        (layers.Conv2d(64, 128, 4, 2, 2), (64, 64, 7, 7)),
+        (layers.Conv2d(64, 128, 3, 1, 1), (64, 64, 8, 8)),
         (layers.ConvTranspose2d(64, 1, 4, 2, 1), (64, 64, 8, 8)),
-        (layers.ConvTranspose2d(64, 64, 4, 2, 1), (64, 64, 9, 9)),
+        (layers.ConvTranspose2d(128, 64, 4, 2, 1), (64, 128, 9, 9)),
         (layers.Linear(256, 256), (8, 256)),
         (layers.Linear(WIDE, WIDE), (WIDE, WIDE)),
     ],

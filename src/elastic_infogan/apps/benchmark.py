@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,7 +67,8 @@ def benchmark(options: Options) -> int:
         folder.share({"source": options.source, "budget": budget, "fidelity": options.fidelity})
         pending = _ask(folder, trials, options, max(x.images.nbytes for x in images.values()))
         if pending:
-            deque(map(ruler_of, images.values()), maxlen=0)  # once, before many processes want it
+            for labelled in images.values():  # once, before many processes want it
+                ruler_of(labelled, choose_device(options.device))
         del images  # trials read their own
         try:
             _carry_out(folder, trials, pending)
@@ -170,7 +169,7 @@ def _carry_out(folder: BenchmarkFolder, trials: Sequence[Trial], pending: Sequen
 def _gather(folder: BenchmarkFolder, trials: Sequence[Trial]) -> list[dict[str, Any]]:
     """Results, tables and plots of all trials that have ended."""
     lines = folder.collect(trials)
-    tables.write(folder.path, lines, shlex.join(["elastic-infogan", *sys.argv[1:]]))
+    tables.write(folder.path, lines, terminal.command(*sys.argv[1:]))
     plots.write(folder.path, lines)
     return lines
 

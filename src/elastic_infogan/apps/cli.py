@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from types import FrameType
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
@@ -106,6 +107,9 @@ def _line_about(error: Exception) -> str | None:
 def main() -> None:
     """The console script: `run` with the process's arguments; SIGTERM is heard like Ctrl-C."""
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names may have letters that the terminal has not
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:  # while another error was being told

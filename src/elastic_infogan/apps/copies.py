@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from elastic_infogan.errors import DataError
 from elastic_infogan.files import expanded
 
 __all__ = ["copy_by_class", "safe_path"]
+
+_FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
 
 
 def copy_by_class(images: ImageSet, codes: NDArray[np.int64], names: ClassNames, folder: Path) -> None:
@@ -53,10 +56,12 @@ def _called(code: int, names: ClassNames) -> str:
 def safe_path(name: str) -> PurePosixPath:
     """A name from inside a source as a path that cannot leave the folder it is put in.
 
-    >>> str(safe_path("../../etc/./x.png")), str(safe_path("C:\\\\pets\\\\x.png"))
-    ('etc/x.png', 'C_/pets/x.png')
+    Signs that some systems have no files with, as on a stick that is read anywhere, become `_`.
+
+    >>> str(safe_path("../../etc/./x.png")), str(safe_path("C:\\\\pets\\\\Who?.png"))
+    ('etc/x.png', 'C_/pets/Who_.png')
     """
-    parts = name.replace("\\", "/").replace(":", "_").split("/")
+    parts = _FORBIDDEN.sub("_", name.replace("\\", "/")).split("/")
     return PurePosixPath(*[part for part in parts if part not in ("", ".", "..")] or ["unnamed"])
 
 

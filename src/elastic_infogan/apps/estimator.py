@@ -54,7 +54,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
     Arguments:
         n_classes: K, how many kinds to look for; `"auto"`, or a range like `"5-30"`, where it is to be found
             out.
-        recipe: named settings, see the README.
+        recipe: named settings, see `training.recipes`.
         minutes, steps: the budget, one or the other; neither gives a minute for 4,000 images of 28 pixels,
             within bounds, and more for larger ones. Only with `steps` does a `random_state` repeat itself.
         size: side in pixels that images are brought to; None is the shorter side of arrays, which are cropped
@@ -120,11 +120,12 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
             ValueError: images or settings that cannot be trained on.
             TrainingError: losses or weights became NaN.
         """
-        with as_value_errors(), _own_torch_state(), self._all_or_nothing():
+        with as_value_errors(), self._all_or_nothing():
             images = self._images(X, fitting=True)
             source = os.fspath(X) if isinstance(X, (str, os.PathLike)) else "array"
             config = config_from(vars(self), source, images)
-            with TemporaryDirectory(prefix="elastic-infogan-") as folder:
+            own = _own_torch_state(choose_device(config.device))
+            with own, TemporaryDirectory(prefix="elastic-infogan-") as folder:
                 run = Run.create(folder, config)
                 self._train(images, run)
                 self._take(run)
@@ -241,7 +242,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled; networks go to the CPU, so that a machine without this device reads them too."""
         state = dict(super().__getstate__())  # type: ignore[no-untyped-call]
-        if "model_" in state and state["model_"].prior.logits.device.type != "cpu":
+        if "model_" in state and state["model_"].device.type != "cpu":
             state["model_"] = copy.deepcopy(state["model_"]).cpu()
         return state
 
@@ -345,11 +346,12 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
 
 
 @contextmanager
-def _own_torch_state() -> Iterator[None]:
+def _own_torch_state(device: str) -> Iterator[None]:
     """Training seeds PyTorch and tries numbers of threads: the caller's come back afterwards."""
     threads = torch.get_num_threads()
+    forked = [torch.cuda.current_device()] if device == "cuda" else []
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(forked):
             yield
     finally:
         torch.set_num_threads(threads)

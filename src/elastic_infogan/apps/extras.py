@@ -20,5 +20,5 @@ def need(what: str, extra: str, *modules: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise ElasticInfoGANError(
-            f"{what} needs {', '.join(missing)}: pip install 'elastic-infogan[{extra}]'"
+            f'{what} needs {", ".join(missing)}: pip install "elastic-infogan[{extra}]"'
         )

@@ -41,11 +41,13 @@ def start(devices: int, nodes: int, rank: int, left: str, patience: timedelta = 
         left: what the work leaves when it is cut short, in words.
 
     Raises:
-        ConfigError: those variables are missing, or the other machines do not answer in time.
+        ConfigError: this is Windows, those variables are missing, or the other machines do not answer.
         TrainingError: a process was killed.
         KeyboardInterrupt: the processes were interrupted, with the run saved.
         SystemExit: one of them failed, and has said why.
     """
+    if sys.platform == "win32":
+        raise ConfigError(f"--devices {devices} --nodes {nodes}: several processes need Linux or macOS")
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(STOPPING))
     config = LaunchConfig(
         min_nodes=nodes, max_nodes=nodes, nproc_per_node=devices, run_id="elastic-infogan", max_restarts=0,

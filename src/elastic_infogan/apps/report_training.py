@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import elastic_infogan
-from elastic_infogan.apps import charts
+from elastic_infogan.apps import charts, terminal
 from elastic_infogan.training.config import Config, flatten, to_toml
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.run import Run
@@ -65,7 +64,7 @@ def content(run: Run) -> dict[str, Any]:
         "scored_on": metrics.get("source"),
         "scored_images": metrics.get("images"),
         "by_label": metrics.get("classes", []),
-        "evaluate": shlex.join(["elastic-infogan", "evaluate", str(run.path)]),
+        "evaluate": terminal.command("evaluate", str(run.path)),
         "command": command(run.config, str(run.path)),
         "toml": to_toml(run.config),
         "version": elastic_infogan.__version__,
@@ -79,14 +78,14 @@ def command(config: Config, out: str) -> str:
     >>> command(replace(named("paper"), source="my pictures", classes=4), "runs/a")
     "elastic-infogan train 'my pictures' --recipe paper --classes 4 --out runs/a"
     """
-    parts = ["elastic-infogan", "train", config.source]
+    parts = ["train", config.source]
     if config.recipe != Config().recipe:
         parts += ["--recipe", config.recipe]
     usual = flatten(named(config.recipe))
     for name, value in flatten(config).items():
         if name not in ("source", "recipe") and value != usual[name] and value is not None:
             parts += _flag(name, value)
-    return shlex.join([*parts, "--out", out])
+    return terminal.command(*parts, "--out", out)
 
 
 def _flag(name: str, value: Any) -> list[str]:
@@ -99,7 +98,7 @@ def _flag(name: str, value: Any) -> list[str]:
 
 def _missing(run: Run, stats: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the page has to do without, and how to get it."""
-    again = f"{shlex.join(['elastic-infogan', 'train', run.config.source, '--out', str(run.path)])} goes on."
+    again = f"{terminal.command('train', run.config.source, '--out', str(run.path))} goes on."
     if not stats:
         return [f"everything but the settings, since training has not told anything yet. {again}"]
     lines = []

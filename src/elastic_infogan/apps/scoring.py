@@ -72,7 +72,7 @@ def evaluate(
     _say_scores(scores)
     write_json(file, scores)  # said first: it cost time, and the folder may be another's
     if everything.labels is not None and not real_only:
-        measure = _measure(found, fidelity)
+        measure = _measure(found, model, fidelity)
         generated = score_generated(model, measure, run.config.seed)
         whole = _together(scores, generated, measure)
         _say_scores(generated)
@@ -85,24 +85,25 @@ def evaluate(
 
 def measure_for(run: Run, model: ClassModel, fidelity: bool) -> Measure:
     """What to score a run by, on what it was trained on."""
-    return _measure(read_of_run(run, model), fidelity)
+    return _measure(read_of_run(run, model), model, fidelity)
 
 
-def _measure(found: OfRun, fidelity: bool) -> Measure:
+def _measure(found: OfRun, model: ClassModel, fidelity: bool) -> Measure:
     """What to score a run by on what was read of it."""
     everything, labelled = found.everything, found.everything.labels is not None
     return Measure(
         images=found.images,
-        ruler=ruler_of(everything) if labelled else None,
+        ruler=ruler_of(everything, model.device.type) if labelled else None,
         held_out=hold_out(everything, found.trained_on) if fidelity and labelled else None,
     )
 
 
-def ruler_of(images: ImageSet) -> ReferenceClassifier:
-    """The reference classifier of a labelled set, trained with a bar where it is not in the cache."""
+def ruler_of(images: ImageSet, device: str) -> ReferenceClassifier:
+    """The reference classifier of a labelled set on a device, trained with a bar where no cache has it."""
     what = "training the reference classifier, once for these images"
     with terminal.counted(what, lines=True) as progress:
-        return reference_classifier(images, progress=lambda done: progress(round(100 * done), 100))
+        share = lambda done: progress(round(100 * done), 100)  # noqa: E731
+        return reference_classifier(images, progress=share, device=device)
 
 
 def score(model: ClassModel, measure: Measure, seed: int) -> dict[str, Any]:

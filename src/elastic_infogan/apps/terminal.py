@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
@@ -27,6 +29,7 @@ if TYPE_CHECKING:  # it brings torch along, which looking at pictures does not n
 
 __all__ = [
     "LISTED",
+    "command",
     "counted",
     "note",
     "notes",
@@ -84,8 +87,18 @@ def report_set_aside(origin: str, aside: Sequence[SetAside], limit: int | None =
     for item in aside[:limit]:
         note(f"  {item.name}: {item.reason}")
     if limit is not None and len(aside) > limit:
-        all_of_them = shlex.join(["elastic-infogan", "data", "inspect", origin])
+        all_of_them = command("data", "inspect", origin)
         note(f"  and {len(aside) - limit:,} more, which `{all_of_them}` names")
+
+
+def command(*arguments: str) -> str:
+    """This program and its arguments as one would type them.
+
+    >>> command("train", "my pictures")
+    "elastic-infogan train 'my pictures'"
+    """
+    words = ["elastic-infogan", *arguments]
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
 def silence() -> None:

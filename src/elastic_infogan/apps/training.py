@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -92,7 +91,7 @@ def _train(
                 terminal.note(
                     "Classes were found anew: names and merges from before are set aside in the run folder"
                 )
-            then = shlex.join(["elastic-infogan", "report", str(run.path)])
+            then = terminal.command("report", str(run.path))
             terminal.say(f"Trained: {run.path}. Next: {then}")
 
 
@@ -159,7 +158,7 @@ def _say_which_start(run: Run) -> None:
 
 
 def _say_how_to_go_on(config: Config, path: Path) -> None:
-    again = shlex.join(["elastic-infogan", "train", config.source, "--out", str(path)])
+    again = terminal.command("train", config.source, "--out", str(path))
     if config.nodes > 1:
         again = "the same command on each machine"
     terminal.note(f"Interrupted; what was learned so far is kept. To go on: {again}")

@@ -93,6 +93,11 @@ class ClassModel(nn.Module, ABC):
         them apart is left (Chen et al., SimCLR, section 4.2).
         """
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.prior.logits.device
+
     def for_inference(self) -> ClassModel:
         """This model in eval mode and without gradients."""
         return self.eval().requires_grad_(False)
@@ -127,11 +132,11 @@ class ClassModel(nn.Module, ABC):
     @torch.inference_mode()
     def render(self, noise: Tensor, code: Tensor, continuous: Tensor) -> Tensor:
         """What `generate` makes of latents on any device, as images uint8 `(N, H, W, C)`; in eval mode."""
-        device = self.prior.logits.device
+        device = self.device
         images = self.generate(noise.to(device), code.to(device), continuous.to(device))
         return to_uint8(images).permute(0, 2, 3, 1).contiguous()
 
     def _as_read(self, images: Tensor) -> Tensor:
         """uint8 `(N, H, W, C)` as the networks read them: `(N, C, H, W)` in [-1, 1] on their device."""
-        pixels = to_range(images.to(self.prior.logits.device)).permute(0, 3, 1, 2)
+        pixels = to_range(images.to(self.device)).permute(0, 3, 1, 2)
         return pixels.contiguous(memory_format=torch.channels_last)

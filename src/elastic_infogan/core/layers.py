@@ -19,8 +19,8 @@ __all__ = ["Conv2d", "ConvTranspose2d", "Linear"]
 LEAST_IMAGES = 64
 """in a batch; with fewer, preparing kernels takes longer than it saves"""
 
-LEAST_CHANNELS = 64
-"""on both sides; with fewer, moving numbers takes longer than multiplying them"""
+LEAST_PAIRS = 64 * 128
+"""of channels in and out; with fewer, moving numbers takes longer than multiplying them"""
 
 
 class Linear(nn.Linear):
@@ -35,8 +35,8 @@ class Linear(nn.Linear):
 
     def forward(self, rows: Tensor) -> Tensor:
         """`(N, out)` from rows `(N, in)`."""
-        wide = self.weight.numel() >= self.LEAST and len(rows) < min(self.weight.shape)
-        if wide and _is_slow(self, rows):
+        wide = self.weight.numel() >= self.LEAST
+        if wide and _is_slow(self, rows) and len(rows) < min(self.weight.shape):
             return _LongSideFirst.apply(rows, self.weight, self.bias)  # type: ignore[no-any-return, no-untyped-call]
         return super().forward(rows)
 
@@ -92,7 +92,7 @@ def _is_slow(layer: nn.Module, inputs: Tensor) -> bool:
 def _suits(layer: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor, side: int) -> bool:
     """Whether Winograd's filtering is the faster way; `side` is that of the smaller maps."""
     geometry = layer.kernel_size, layer.stride, layer.padding
-    large = len(maps) >= LEAST_IMAGES and min(layer.weight.shape[:2]) >= LEAST_CHANNELS
-    return (
-        geometry == ((4, 4), (2, 2), (1, 1)) and side <= winograd.LARGEST and large and _is_slow(layer, maps)
-    )
+    fits = geometry == ((4, 4), (2, 2), (1, 1)) and side <= winograd.LARGEST
+    large = layer.in_channels * layer.out_channels >= LEAST_PAIRS
+    # The number of images last: asked while a graph is exported, it would be fixed there.
+    return fits and large and _is_slow(layer, maps) and len(maps) >= LEAST_IMAGES

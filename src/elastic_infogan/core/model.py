@@ -101,7 +101,7 @@ class ElasticInfoGAN(ClassModel):
 
     def draw(self, n: int, temperature: float, kind: SampleKind) -> Latent:
         """Random latents of `n` images; the class codes come from the prior by Gumbel-Softmax."""
-        device = self.prior.logits.device
+        device = self.device
         noise = torch.randn(n, self.spec.noise, device=device)
         continuous = torch.empty(n, self.spec.continuous, device=device).uniform_(-1, 1)
         return Latent(noise, self.prior.sample(n, temperature, kind), continuous)

@@ -30,7 +30,7 @@ PIXELS = "images.npy"
 """the file of a store with the pixels"""
 LOCK = "lock"
 """a file that whoever fills the folder holds: among machines, file systems lock files and not folders"""
-_NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK}
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 """what a file system answers that has no locks: two packers at once would both do the work there"""
 
 _HEADER = 128
@@ -228,7 +228,7 @@ def reserve(descriptor: int, length: int) -> None:
     except AttributeError:  # not on this system
         os.ftruncate(descriptor, length)
     except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+        if error.errno not in (errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL):
             raise
         os.ftruncate(descriptor, length)  # not on this file system
 

@@ -133,7 +133,7 @@ def stream(
 
     starts = range(share.rank * BATCH, len(images), share.of * BATCH)
     threads = torch.get_num_threads()
-    if threads == 1 or model.prior.logits.device.type != "cpu":
+    if threads == 1 or model.device.type != "cpu":
         yield from map(answer, starts)
         return
     # Layers as small as these gain little from threads that share each of them: two that take turns at whole

@@ -128,8 +128,8 @@ def view_changes(
     settings = {name: value for name, value in ranges(views).items() if value}
     kinds = {"all": settings} | {name: {name: value} for name, value in settings.items()}
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with torch.random.fork_rng(devices=[]):  # views of images in memory draw there
+        torch.default_generator.manual_seed(0)
         seen = {name: _as_images(IdentityViews(**kind)(pixels)) for name, kind in kinds.items()}
     return {name: float((ask(model, view).codes != codes).mean()) for name, view in seen.items()}
 

@@ -103,6 +103,7 @@ def reference_classifier(
     cache: Path | None = None,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
+    device: str | None = None,
 ) -> ReferenceClassifier:
     """The classifier of a labelled set: from the cache, or trained on nine tenths of it.
 
@@ -115,6 +116,7 @@ def reference_classifier(
             read is replaced, and a folder that cannot be written costs a warning only.
         seed: of the weights, the tenth held out, batches and augmentation.
         progress: told the share of training done, in [0, 1].
+        device: `cuda`, or any other for the CPU; None: CUDA where it is there.
 
     Raises:
         DataError: no labels, a label below zero, or fewer than two classes.
@@ -123,16 +125,17 @@ def reference_classifier(
     names = _class_names(images, labels)
     folder = cache or cache_folder()
     path = folder / f"{EXTRACTOR}-{_content_key(images, labels, len(names), seed)}.safetensors"
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    on_gpu = torch.cuda.is_available() if device is None else device == "cuda"
+    place = torch.device("cuda" if on_gpu else "cpu")
     with torch.device("meta"):  # no weights yet, and no draw from anybody's random numbers
         network = ReferenceNetwork(images.size, images.channels, len(names))
     accuracy = _restore(network, path)
     if accuracy is None:
         report = progress or (lambda share: None)
-        network, accuracy = train_reference(images, labels, len(names), device, seed, report)
+        network, accuracy = train_reference(images, labels, len(names), place, seed, report)
         _store(network, accuracy, path)
     convolve_channels_last(network)
-    return ReferenceClassifier(network.to(device).eval(), images.size, images.channels, names, accuracy)
+    return ReferenceClassifier(network.to(place).eval(), images.size, images.channels, names, accuracy)
 
 
 def _checked_labels(images: ImageSet) -> NDArray[np.int64]:
@@ -165,7 +168,7 @@ def _restore(network: ReferenceNetwork, path: Path) -> float | None:
     try:
         with safe_open(path, framework="pt") as file:
             header: dict[str, Any] = json.loads(file.metadata()["reference"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         network.load_state_dict(tensors, assign=True)
         accuracy = header["held_out_accuracy"]
         return math.nan if accuracy is None else float(accuracy)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elastic_infogan.core.networks import convolve_channels_last
+from elastic_infogan.core.precision import multiplies_bf16
 from elastic_infogan.data.images import ImageSet
 
 __all__ = ["EXTRACTOR", "FEATURES", "ReferenceNetwork", "in_batches", "train_reference"]
@@ -128,7 +129,7 @@ def train_reference(
 def _step(
     network: ReferenceNetwork, optimiser: torch.optim.Optimizer, images: Tensor, targets: Tensor
 ) -> None:
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=_has_bf16(images.device)):
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=multiplies_bf16(images.device.type)):
         logits = network(images)
     loss = F.cross_entropy(logits.float(), targets, label_smoothing=0.05)
     optimiser.zero_grad()
@@ -179,12 +180,3 @@ def _pixel_statistics(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel of uint8 `(N, H, W, C)`; at least 1 for a blank channel."""
     pixels = torch.from_numpy(images.astype(np.float32))
     return pixels.mean((0, 1, 2)), pixels.std((0, 1, 2)).clamp(min=1)
-
-
-def _has_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # where it is missing, which includes older torch, float32 is merely slower
-    get_capabilities = getattr(torch.cpu, "get_capabilities", None)
-    capabilities = get_capabilities() if get_capabilities else {}
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

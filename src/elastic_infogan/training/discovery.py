@@ -97,7 +97,7 @@ def discover(state: State) -> Count | None:
         resize(state, number.found)
     set_q(state.model, posterior)
     if state.config.prior.learned:
-        state.model.prior.assign(posterior.shares.to(state.model.prior.logits.device))
+        state.model.prior.assign(posterior.shares.to(state.model.device))
     untold = torch.where(labels < 0)[0]
     if len(untold):
         labels[untold] = assign(state, untold)

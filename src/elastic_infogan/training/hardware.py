@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from elastic_infogan.core.precision import multiplies_bf16
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config, Precision
 
@@ -43,23 +44,10 @@ def choose_device(wanted: str) -> str:
 
 
 def choose_precision(wanted: Precision, device: str) -> Literal["32-true", "bf16-mixed"]:
-    """`bf16-mixed` where the device multiplies bf16 in hardware, else `32-true`.
-
-    A CPU without AVX-512 bf16 instructions falls back to scalar convolutions that are ten times slower
-    than fp32, so that merely supporting the type is not enough.
-    """
+    """`bf16-mixed` where the device multiplies bf16 in hardware, else `32-true`."""
     if wanted != "auto":
         return wanted
-    if device == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    if device == "cpu" and _cpu_multiplies_bf16():
-        return "bf16-mixed"
-    return "32-true"
-
-
-def _cpu_multiplies_bf16() -> bool:
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(probe()) if probe is not None else False
+    return "bf16-mixed" if multiplies_bf16(device) else "32-true"
 
 
 def keep_freed_memory() -> None:

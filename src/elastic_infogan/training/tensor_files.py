@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
             # The library hides the number of the system's error in its message.
             number = re.search(r"os error (\d+)", str(error))
             code = int(number[1]) if number else errno.EIO
-            raise OSError(code, os.strerror(code)) from error
+            raise _refusal(code) from error
+
+
+def _refusal(code: int) -> OSError:
+    """What the system refused, by its number; Windows counts otherwise than `errno`."""
+    if sys.platform == "win32":
+        return OSError(0, "", None, code)
+    return OSError(code, os.strerror(code))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -63,7 +71,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: a file that is mapped cannot be replaced on Windows.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing: train first, or name the run folder") from error
     except (SafetensorError, OSError) as error:

@@ -96,8 +96,7 @@ def _start(trial: TrialFolder, threads: int) -> Worker:
 
 def _settle(worker: Worker) -> None:
     """Write down the failure of a process that left no result."""
-    if worker.process.stdin is not None:
-        worker.process.stdin.close()
+    _close(worker)
     if not worker.trial.done:
         worker.trial.fail(_reason(worker.process.returncode, worker.trial.log))
 
@@ -112,10 +111,16 @@ def _reason(status: int, log: Path) -> str:
     return last or f"ended with status {status} and no message"
 
 
+def _close(worker: Worker) -> None:
+    """End a process's input, which asks it to save and stop, as the end of this one would."""
+    if worker.process.stdin is not None:
+        worker.process.stdin.close()
+
+
 def _stop(workers: Sequence[Worker]) -> None:
     """Ask processes to save and stop, and wait until they have."""
     for worker in workers:
-        worker.process.terminate()
+        _close(worker)
     for worker in workers:
         try:
             worker.process.wait(GRACE)

@@ -128,8 +128,9 @@ def _circumstances(lines: Sequence[Line]) -> str:
     several = len({f"{line['machine']} {line['jobs']}" for line in scored}) > 1
     return (
         f"{first['source']}, {_budget(first)} a trial, {minutes:.1f} minutes of training on average; "
-        f"{machine['cpu']}, {machine['cores']} cores, {first['jobs']} trials at once of {machine['threads']} "
-        f"thread{'s' * (machine['threads'] > 1)} each{', some otherwise' if several else ''}; "
+        f"{machine['cpu']}, {machine['cores']} cores, trials at once: {first['jobs']}, "
+        f"of {machine['threads']} thread{'s' * (machine['threads'] > 1)}"
+        f"{', some otherwise' if several else ''}; "
         f"elastic-infogan {', '.join(versions)}, PyTorch {machine['torch']}."
     )
 

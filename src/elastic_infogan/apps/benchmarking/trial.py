@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -102,6 +103,9 @@ def _stop_when_alone() -> None:
     def listen() -> None:
         while os.read(sys.stdin.fileno(), 1):  # unbuffered: a lock held at exit would be fatal
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        if sys.platform == "win32":  # where a signal sent to oneself is the end
+            _thread.interrupt_main(signal.SIGTERM)
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=listen, daemon=True).start()
