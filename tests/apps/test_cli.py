@@ -85,6 +85,18 @@ def test_work_goes_on_when_nobody_reads_what_it_says(tmp_path):
     os.close(writer)
 
 
+def test_letters_that_the_terminal_has_not_end_nothing(tmp_path):
+    """A pipe on Windows has those of one language."""
+    folder = tmp_path / "рисунки"
+    folder.mkdir()
+    Image.new("L", (8, 8)).save(folder / "猫.png")
+    command = [*COMMAND, "data", "inspect", str(folder)]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert r"sizes: 8\xd78 1" in done.stdout
+
+
 def test_every_setting_is_a_flag_with_help(capsys):
     assert run(["train", "--help"]) == 0
     text = capsys.readouterr().out

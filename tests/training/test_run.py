@@ -2,7 +2,9 @@
 
 import json
 import pickle
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +22,15 @@ def test_tensors_and_state_survive(tmp_path):
     back, state = read_tensors(tmp_path / "x.safetensors")
     assert state == {"step": 3}
     assert all(torch.equal(back[name], tensors[name]) for name in tensors)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what the process has mapped from /proc")
+def test_what_is_read_does_not_hold_the_file(tmp_path):
+    """Windows lets nobody replace a file that is mapped, and checkpoints replace each other."""
+    write_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(10_000)}, {})
+    tensors, _ = read_tensors(tmp_path / "x.safetensors")
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    assert len(tensors["a"]) == 10_000
 
 
 def test_a_pickle_in_place_of_safetensors_is_refused_and_not_opened(tmp_path):
