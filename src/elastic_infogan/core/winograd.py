@@ -122,7 +122,7 @@ def _both_sides(matrix: Tensor, grid: Tensor) -> Tensor:
     """`matrix` (b, a) along rows and columns of `grid` (a, a, ...): `(b, b, ...)`."""
     b, a = matrix.shape
     rows = torch.mm(matrix, grid.reshape(a, -1)).view(b, a, -1)
-    return torch.matmul(matrix, rows).view(b, b, *grid.shape[2:])
+    return torch.bmm(matrix.expand(b, b, a), rows).view(b, b, *grid.shape[2:])
 
 
 def _large_at_points(maps: Tensor, matrices: _Matrices) -> Tensor:
