@@ -25,6 +25,7 @@ from elastic_infogan.files import is_leftover, writing
 from elastic_infogan.training import loop
 from elastic_infogan.training.choices import choose
 from elastic_infogan.training.config import Config
+from elastic_infogan.training.hardware import returning_freed_memory
 from elastic_infogan.training.limits import within_limits
 from elastic_infogan.training.meeting import same_for_all, together
 from elastic_infogan.training.processes import Processes
@@ -188,8 +189,9 @@ def _conclude(run: Run, images: ImageSet) -> None:
     _say_what_g_lacks(run)
     model = run.load_model()
     seen = images.images[:: -(-len(images) // DIAGNOSED)]
-    gallery = Gallery(run, model, ImageSet(seen, images.origin), ask(model, seen), run.model_state())
-    findings = diagnosed(gallery)
+    with returning_freed_memory():
+        gallery = Gallery(run, model, ImageSet(seen, images.origin), ask(model, seen), run.model_state())
+        findings = diagnosed(gallery)
     say_findings(findings, len(seen))
     keep_findings(gallery, findings)
 

@@ -86,8 +86,10 @@ class _Groups:
 
 
 def _copied(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Images `(N, H, W, C)` as `(N, C, H, W)` on the device, without a second copy on the way."""
+    """Images `(N, H, W, C)` as `(N, C, H, W)` on the device, with at most one copy."""
     n, height, width, channels = images.shape
+    if channels == 1 and device.type == "cpu" and images.flags.writeable and images.flags.c_contiguous:
+        return torch.from_numpy(images).view(n, channels, height, width)  # as they lie in memory
     copy = torch.empty(n, channels, height, width, dtype=torch.uint8, device=device)
     for start in range(0, n, _BLOCK):
         block = torch.from_numpy(np.array(images[start : start + _BLOCK]))

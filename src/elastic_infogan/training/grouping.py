@@ -15,6 +15,7 @@ from torch import Tensor
 
 from elastic_infogan.training.consensus import agreement, consensus
 from elastic_infogan.training.joining import (
+    CHUNK,
     NEIGHBOURS,
     STARTS,
     join,
@@ -268,7 +269,9 @@ def _or_division(
 def _copies(vectors: Tensor, neighbours: Tensor, classes: NDArray[np.int64]) -> bool:
     """Whether all but the largest of `classes` (N,) are near-duplicates, going by `neighbours` (N, n)."""
     unit = F.normalize(vectors, dim=1)
-    distance = 1 - (unit * unit[neighbours[:, neighbours.shape[1] // 2]]).sum(1).cpu().numpy()
+    theirs = neighbours[:, neighbours.shape[1] // 2].split(CHUNK)
+    alike = [(own * unit[some]).sum(1) for own, some in zip(unit.split(CHUNK), theirs, strict=True)]
+    distance = 1 - torch.cat(alike).cpu().numpy()
     largest = classes == np.bincount(classes).argmax()
     if largest.all():
         return False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +19,14 @@ from elastic_infogan.training.config import Config, Precision
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["PATIENCE", "choose_device", "choose_precision", "keep_freed_memory", "make_fabric"]
+__all__ = [
+    "PATIENCE",
+    "choose_device",
+    "choose_precision",
+    "keep_freed_memory",
+    "make_fabric",
+    "returning_freed_memory",
+]
 
 PATIENCE = timedelta(days=7)
 """How long processes wait for each other: one may pack pictures or find classes alone for hours. That one of
@@ -56,12 +65,29 @@ def keep_freed_memory() -> None:
     A step frees and asks again for the same megabytes; giving them back costs a page fault for every four
     kilobytes of the next step. Does nothing where the C library is another one.
     """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     # Older versions refuse more than 32 MB here, and with only the other set they keep nothing at all.
-    if mallopt is not None and (mallopt(M_MMAP_THRESHOLD, 2**30) or mallopt(M_MMAP_THRESHOLD, 2**25)):
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    if _glibc("mallopt", M_MMAP_THRESHOLD, 2**30) or _glibc("mallopt", M_MMAP_THRESHOLD, 2**25):
+        _glibc("mallopt", M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+@contextmanager
+def returning_freed_memory() -> Iterator[None]:
+    """Within the block large tables go back to the system once they are freed, for work that is done once.
+
+    Kept, tables of many sizes would tear the heap: what is left free between them is too small for the next.
+    """
+    _glibc("mallopt", M_MMAP_THRESHOLD, 2**23)  # smaller ones would cost more page faults than they free
+    _glibc("malloc_trim", 0)
+    try:
+        yield
+    finally:
+        keep_freed_memory()
+
+
+def _glibc(function: str, *arguments: int) -> int:
+    """What a function of the GNU C library answers; 0, which says that nothing was done, in any other."""
+    known = getattr(ctypes.CDLL(None), function, None) if sys.platform == "linux" else None
+    return 0 if known is None else int(known(*arguments))
 
 
 def make_fabric(config: Config) -> Fabric:

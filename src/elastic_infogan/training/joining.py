@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 __all__ = [
+    "CHUNK",
     "NEIGHBOURS",
     "STARTS",
     "Joined",

@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from elastic_infogan.training import checkpoint, discovery, restarts, snapshots, steps, variational
+from elastic_infogan.training.hardware import returning_freed_memory
 from elastic_infogan.training.interruption import Interruption
 from elastic_infogan.training.resizing import begin_game_anew
 from elastic_infogan.training.run import Run
@@ -150,11 +151,13 @@ def prepare(state: State, run: Run) -> None:
     """What comes before the next step: a stage entered, images drawn by groups, learning rates set."""
     now = stage_at(state.config, state.progress), attempt_at(state.config, state.progress)
     if now != (state.stage, state.attempt):
-        enter(state, *now, run)
+        with returning_freed_memory():
+            enter(state, *now, run)
     elif balance_is_due(state):
         steps.settle(state)
         checkpoint.refuse_nan(state)
-        discovery.balance(state)
+        with returning_freed_memory():
+            discovery.balance(state)
     set_learning_rates(state)
 
 
