@@ -2,14 +2,15 @@
 
     python benchmarks/step.py [--recipes elastic,paper] [--batches 64,256] [--out step.json]
 
-The peak is what a matrix product and a stride-2 convolution of comfortable sizes reach on this machine, in
-fp32 and, where the CPU or GPU has instructions for it, in bf16; the larger of the two in the precision of the
-step counts. Peak and steps take turns in one process, and shares are taken within each round. Operations
-are counted by torch's own counter (matrix products and convolutions, forwards and backwards).
+In fp32 and, where the CPU has instructions for it, in bf16. The peak is what a matrix product and a stride-2
+convolution of comfortable sizes reach on this machine; the larger of the two in the precision of the step
+counts. Peak and steps take turns in one process, and shares are taken within each round. Operations are
+counted by torch's own counter (matrix products and convolutions, forwards and backwards).
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,9 +20,10 @@ import torch
 from machine import arguments, describe, report, spread, use_threads
 from torch.utils.flop_counter import FlopCounterMode
 
+from elastic_infogan.core.precision import multiplies_bf16
 from elastic_infogan.data.sources import load
 from elastic_infogan.training import loop
-from elastic_infogan.training.hardware import choose_precision
+from elastic_infogan.training.config import Precision
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.state import State, setup
 
@@ -56,10 +58,10 @@ def peaks(dtype: torch.dtype) -> dict[str, Callable[[], float]]:
     }
 
 
-def prepared(recipe: str, stage: str, batch: int) -> State:
+def prepared(recipe: str, stage: str, batch: int, precision: Precision) -> State:
     """A state that stands in `stage`, its labels drawn as discovery would hand them over."""
     config = replace(named(recipe), source="mnist", classes=10, steps=10**9, device="cpu", batch=batch)
-    config = replace(config, schedule=replace(config.schedule, encode_batch=2 * batch))
+    config = replace(config, precision=precision, schedule=replace(config.schedule, encode_batch=2 * batch))
     state = setup(config, load("mnist").images)
     state.stage = stage
     if state.config.schedule.encode and stage != "encode":
@@ -67,9 +69,9 @@ def prepared(recipe: str, stage: str, batch: int) -> State:
     return state
 
 
-def figures_of(recipe: str, stage: str, batch: int, rounds: int) -> dict[str, Any]:
-    """One stage of one recipe at one batch."""
-    state = prepared(recipe, stage, batch)
+def figures_of(recipe: str, stage: str, batch: int, precision: Precision, rounds: int) -> dict[str, Any]:
+    """One stage of one recipe at one batch in one precision."""
+    state = prepared(recipe, stage, batch, precision)
 
     def block() -> None:
         for _ in range(BLOCK):
@@ -80,8 +82,7 @@ def figures_of(recipe: str, stage: str, batch: int, rounds: int) -> dict[str, An
     with FlopCounterMode(display=False) as counter:
         block()
     operations = counter.get_total_flops()
-    halved = choose_precision(state.config.precision, "cpu").startswith("bf16")
-    dtype = torch.bfloat16 if halved else torch.float32
+    dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
     kernels = peaks(dtype)
     for kernel in kernels.values():
         kernel()
@@ -104,10 +105,12 @@ def figures_of(recipe: str, stage: str, batch: int, rounds: int) -> dict[str, An
 
 def line(found: dict[str, Any]) -> str:
     """One row of what is printed."""
+    product, convolution = (found[f"peak {name}"]["median"] for name in ("matrix product", "convolution"))
     return (
         f"{found['batch']:4} images {found['images_per_s']['median']:7,.0f} images/s  "
         f"{found['gflop_per_step']:6.1f} GFLOP a step  {found['gflop_per_s']['median']:6.1f} GFLOP/s, "
-        f"{100 * found['share_of_peak']['median']:.0f} % of the peak in {found['precision']}"
+        f"{100 * found['share_of_peak']['median']:.0f} % of the peak in {found['precision']} "
+        f"(product {product:.0f}, convolution {convolution:.0f})"
     )
 
 
@@ -120,12 +123,13 @@ def main() -> None:
     options = parser.parse_args()
     use_threads(options.threads)
     machine, figures = describe(), {}
-    for recipe in options.recipes.split(","):
-        for stage in STEPS.get(recipe, ("play",)):
-            for batch in map(int, options.batches.split(",")):
-                found = figures_of(recipe, stage, batch, options.rounds)
-                figures[f"{recipe} {stage} {batch}"] = found
-                print(f"{recipe} {stage:7} {line(found)}", flush=True)
+    precisions: list[Precision] = ["32-true", "bf16-mixed"] if multiplies_bf16("cpu") else ["32-true"]
+    recipes, batches = options.recipes.split(","), [int(n) for n in options.batches.split(",")]
+    stages = [(recipe, stage) for recipe in recipes for stage in STEPS.get(recipe, ("play",))]
+    for (recipe, stage), batch, precision in itertools.product(stages, batches, precisions):
+        found = figures_of(recipe, stage, batch, precision, options.rounds)
+        figures[f"{recipe} {stage} {batch} {precision}"] = found
+        print(f"{recipe} {stage:7} {line(found)}", flush=True)
     report("step", machine, figures, options.out)
 
 

@@ -15,8 +15,8 @@ from elastic_infogan.evaluation.answers import Answers
 
 __all__ = ["TwoGroups", "bimodality", "two_groups"]
 
-MEMBERS = 500
-"""images of a class that are looked at"""
+MEMBERS = 2_000
+"""images of a class that are looked at: whichever they are, a group of a tenth is known to a hundredth"""
 ENOUGH = 100
 """images of a class below which two groups cannot be told from chance"""
 
