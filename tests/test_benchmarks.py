@@ -27,8 +27,6 @@ def test_both_sides_of_the_throughput_take_a_step(side):
 
 @pytest.mark.parametrize("stage", ["encode", "play"])
 def test_a_stage_has_a_share_of_the_peak(stage):
-    found = import_module("step").figures_of(
-        "elastic", stage, batch=8, precision="32-true", rounds=1
-    )
+    found = import_module("step").figures_of("elastic", stage, batch=8, precision="32-true", rounds=1)
     assert found["share_of_peak"]["median"] > 0
     assert found["gflop_per_step"] > 0
