@@ -14,10 +14,12 @@ import pytest
 from PIL import Image
 
 from elastic_infogan.apps.cli import run
+from elastic_infogan.apps.gallery import open_gallery
 from elastic_infogan.apps.report import percent
-from elastic_infogan.apps.report_classes import strip
+from elastic_infogan.apps.report_classes import examples, strip
 from elastic_infogan.apps.report_training import command
 from elastic_infogan.apps.traversals import along_continuous, between_classes
+from elastic_infogan.evaluation.doctor import Finding
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.run import Run
 
@@ -146,6 +148,17 @@ def test_it_holds_the_diagnosis(reported, trained):
     for finding in json.loads((trained / "diagnosis.json").read_text())["findings"]:
         assert finding["says"] in reported.words
         assert finding["do"].split(" --")[0] in reported.words
+
+
+def test_groups_within_a_class_are_shown(digits_run):
+    gallery = open_gallery(digits_run, "digits")
+    groups = {"60% of class 1": np.array([5, 3, 8]), "40% of class 1": np.arange(20)}
+    (few, few_shown), (many, many_shown) = examples(
+        gallery, Finding("two-groups", "hint", "", "", (1,), {}, groups)
+    )
+    assert [few, many] == list(groups)
+    assert few_shown["src"] == strip(gallery.images.images[[5, 3, 8]], 6, "")["src"]
+    assert many_shown["src"] == strip(gallery.images.images[:12], 6, "")["src"]
 
 
 def test_names_and_merges_of_the_explorer_are_those_of_the_page(digits_run, tmp_path):

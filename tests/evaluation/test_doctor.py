@@ -106,6 +106,7 @@ def test_classes_that_hold_some_of_each_other_are_not_said_to_be_two_kinds_as_we
 def test_many_classes_that_may_be_two_groups_are_one_finding():
     groups = {0: TwoGroups(0.7, 0.3, NONE, NONE), 2: TwoGroups(0.8, 0.4, NONE, NONE)}
     (finding,) = diagnose(replace(HEALTHY, groups=groups))
+    assert "examples" not in finding.as_json()
     assert "Classes 0 and 2 may each be two groups" in finding.says
     assert "70% and 30%, 60% and 40%" in finding.says
     assert finding.classes == (0, 2)
@@ -214,6 +215,13 @@ def test_two_kinds_under_one_code(taught, broken):
     before = taught[3].answers.codes
     on_one_side, on_the_other = (np.bincount(before[g]).argmax() for g in (groups.first, groups.second))
     assert on_one_side != on_the_other
+    examples = kinds(evidence)["two-groups"].examples
+    assert list(examples) == [
+        f"{share:.0%} of class {first}" for share in (1 - groups.smaller, groups.smaller)
+    ]
+    large, small = examples.values()
+    assert len(large) >= len(small)
+    assert {before[g].tolist()[0] for g in (large, small)} == {on_one_side, on_the_other}
 
 
 def test_one_kind_under_two_codes(taught, broken):

@@ -47,7 +47,7 @@ def _of_the_model(path: Path, source: str | None, device: str) -> dict[str, Any]
         keep_findings(gallery, found)
     except ElasticInfoGANError:  # a run that is another's can be reported on too
         terminal.note(f"diagnosis.json is in the report alone: {path} cannot be written to")
-    findings = [finding.as_json() for finding in found]
+    findings = [f.as_json() | {"examples": report_classes.examples(gallery, f)} for f in found]
     names = ClassNames.of(gallery.run, gallery.model.n_classes)
     return {"findings": findings, "verdict": _verdict(findings), **report_classes.content(gallery, names)}
 

@@ -13,9 +13,9 @@ from elastic_infogan.apps.gallery import Gallery
 from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.pictures import data_uri, resized, sprite
 from elastic_infogan.apps.traversals import along_continuous, between_classes, within_class
-from elastic_infogan.evaluation.doctor import CHECKS
+from elastic_infogan.evaluation.doctor import CHECKS, Finding
 
-__all__ = ["content", "strip"]
+__all__ = ["content", "examples", "strip"]
 
 EACH = 12
 """pictures of a kind for each class: two rows of six, which a phone shows at their size"""
@@ -71,6 +71,14 @@ def content(gallery: Gallery, names: ClassNames) -> dict[str, Any]:
         "renamed": bool(names),
         "checks": CHECKS,
     }
+
+
+def examples(gallery: Gallery, finding: Finding) -> list[tuple[str, dict[str, Any]]]:
+    """Pictures of what a finding is about, each strip with what it shows."""
+    return [
+        (shown, strip(gallery.at(images[:EACH]), EACH // 2, f"images of one group: {shown}"))
+        for shown, images in finding.examples.items()
+    ]
 
 
 def strip(images: Pictures, columns: int, said: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elastic_infogan.evaluation.evidence import ENOUGH, Evidence
 
@@ -59,6 +60,7 @@ class Finding:
         do: what to do about it.
         classes: that it is about.
         numbers: the measurements behind it.
+        examples: images to look at: what they are of, and their indices, the plainest first.
     """
 
     kind: str
@@ -67,11 +69,13 @@ class Finding:
     do: str
     classes: tuple[int, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
+    examples: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """As an entry of `diagnosis.json`."""
+        """As an entry of `diagnosis.json`, which leaves examples to the report."""
+        entry = {name: value for name, value in vars(self).items() if name != "examples"}
         numbers = {name: round(float(value), 6) for name, value in self.numbers.items()}
-        return {**vars(self), "classes": list(self.classes), "numbers": numbers}
+        return {**entry, "classes": list(self.classes), "numbers": numbers}
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
@@ -132,9 +136,13 @@ def divided(e: Evidence) -> Iterator[Finding]:
     yield Finding(
         "two-groups", "hint",
         f"{listed(found)} may{each} be two groups with a gap between them, of {parts} of the images.",
-        "Look at them: two kinds, or one in two styles? "
+        "The report shows some of each: two kinds, or one in two styles? "
         f"To split {' or '.join(map(str, found))}, train {room} or a new --seed.",
         tuple(found), {f"bimodality_{code}": groups.bimodality for code, groups in found.items()},
+        {
+            f"{share:.0%} of class {code}": images
+            for code, groups in found.items() for share, images in groups.by_size
+        },
     )  # fmt: skip
 
 

@@ -38,6 +38,12 @@ class TwoGroups:
     first: NDArray[np.int64]
     second: NDArray[np.int64]
 
+    @property
+    def by_size(self) -> tuple[tuple[float, NDArray[np.int64]], tuple[float, NDArray[np.int64]]]:
+        """The larger group, then the smaller: its share of the class and its images."""
+        small, large = sorted((self.first, self.second), key=len)
+        return (1 - self.smaller, large), (self.smaller, small)
+
 
 def bimodality(values: Floats) -> float:
     """Sarle's coefficient `(skewness^2 + 1) / kurtosis` of values (n,) that are not all the same, in (0, 1].
