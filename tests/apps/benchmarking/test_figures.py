@@ -88,6 +88,21 @@ def test_the_table_says_what_the_lines_say(tmp_path):
     assert (gone["one", "b"]["imbalances_lost"], gone["one", "b"]["trials_lost"]) == ("2", "3")
 
 
+def test_time_to_quality_is_that_of_the_first_moment_good_enough():
+    slow = {**line("one", "random:2", 0, 0.96, 0.02), "curve": [
+        {"seconds": 60.0, "generated_nmi": 0.91},
+        {"seconds": 120.0, "generated_nmi": 0.2},
+        {"seconds": 180.0, "generated_nmi": 0.96},
+    ]}  # fmt: skip
+    only_the_end = {**line("brief", None, 0, 0.99, 0.1), "curve": [{"seconds": 60.0, "generated_nmi": 0.99}]}
+    text = tables.markdown([*LINES, slow, only_the_end], "")
+    assert "|  | generated NMI 0.90 | generated NMI 0.95 |" in text
+    assert "| one | 1.0 (1.0), 2 of 5 | 3.0 (3.0), 1 of 5 |" in text
+    assert "| other | not reached | not reached |" in text
+    told = text[text.index("Minutes of training until") :]
+    assert "brief" not in told  # whose growth nobody scored
+
+
 def test_trials_without_labels_have_lost_and_kept_nothing():
     unlabelled = {key: value for key, value in LINES[4].items() if key not in ("classes_lost", "recall")}
     text = tables.markdown([unlabelled], "elastic-infogan benchmark toys")

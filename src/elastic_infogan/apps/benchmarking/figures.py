@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Figure", "Lost", "Spread", "by_system", "figures_of", "lost", "spread"]
+__all__ = ["Figure", "Lost", "Spread", "by_system", "figures_of", "lost", "minutes_until", "spread"]
 
 Line = Mapping[str, Any]
 """a line of results.jsonl"""
@@ -118,6 +118,12 @@ def spread(figure: Figure, lines: Sequence[Line]) -> Spread | None:
     worst = int(values.argmin() if figure.larger_is_better else values.argmax())
     std = float(values.std(ddof=1)) if len(values) > 1 else math.nan
     return Spread(len(values), float(values.mean()), std, float(values[worst]), having[worst][1])
+
+
+def minutes_until(line: Line, nmi: float) -> float | None:
+    """Training time of the first scored moment whose generated NMI is at least `nmi`; None where none is."""
+    reached = (point["seconds"] / 60 for point in line["curve"] if point["generated_nmi"] >= nmi)
+    return next(reached, None)
 
 
 def lost(lines: Sequence[Line]) -> dict[str, Lost]:

@@ -17,11 +17,15 @@ from elastic_infogan.apps.benchmarking.figures import (
     by_system,
     figures_of,
     lost,
+    minutes_until,
     spread,
 )
 from elastic_infogan.apps.output import written_whole
 
 __all__ = ["main_rows", "markdown", "write"]
+
+MILESTONES = (0.90, 0.95)
+"""values of generated NMI whose training time is told"""
 
 
 def write(folder: Path, lines: Sequence[Line], command: str) -> None:
@@ -47,6 +51,7 @@ def markdown(lines: Sequence[Line], command: str) -> str:
             _table(_lost_table(lines)),
             "Where the worst trials are: imbalance, seed.",
             _table(_worst_table(lines)),
+            *_about_time(lines),
         ]
     failed = [line for line in lines if "failed" in line]
     if failed:
@@ -111,6 +116,24 @@ def _worst_table(lines: Sequence[Line]) -> list[list[str]]:
         found = [spread(figure, own) for figure in figures]
         rows.append([system, *("–" if s is None else _where(s.worst_at) for s in found)])
     return rows
+
+
+def _about_time(lines: Sequence[Line]) -> list[str]:
+    """How long systems took to reach each milestone, where growth was scored."""
+    scored = [line for line in lines if len(line.get("curve", ())) > 1]
+    rows = [["", *(f"generated NMI {nmi:.2f}" for nmi in MILESTONES)]]
+    rows += [[name, *(_minutes(own, nmi) for nmi in MILESTONES)] for name, own in by_system(scored).items()]
+    if not scored:
+        return []
+    told = "Minutes of training until the first scored moment with as much: mean (longest), of trials."
+    return [told, _table(rows)]
+
+
+def _minutes(lines: Sequence[Line], nmi: float) -> str:
+    found = [minutes for line in lines if (minutes := minutes_until(line, nmi)) is not None]
+    if not found:
+        return "not reached"
+    return f"{sum(found) / len(found):.1f} ({max(found):.1f}), {len(found)} of {len(lines)}"
 
 
 def _where(line: Line) -> str:
