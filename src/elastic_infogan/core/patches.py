@@ -43,7 +43,8 @@ def convolve(maps: Tensor, weight: Tensor, bias: Tensor, padding: int, dtype: to
 
     Returns: `(N, D, m, m)` with m = H // 2 + p - 1.
     """
-    return _Convolution.apply(maps, weight, bias, padding, dtype)  # type: ignore[no-any-return, no-untyped-call]
+    tensors = (t.to(dtype) for t in (maps, weight, bias))
+    return _Convolution.apply(*tensors, padding)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def convolve_transposed(
@@ -59,16 +60,16 @@ def convolve_transposed(
 
     Returns: `(N, C, H, H)` with H = 2 (m + 1 - p).
     """
-    return _TransposedConvolution.apply(maps, weight, bias, padding, dtype)  # type: ignore[no-any-return, no-untyped-call]
+    tensors = (t.to(dtype) for t in (maps, weight, bias))
+    return _TransposedConvolution.apply(*tensors, padding)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Convolution(torch.autograd.Function):
+    """Large maps to small ones."""
+
     @staticmethod
-    def forward(
-        ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, padding: int, dtype: torch.dtype
-    ) -> Tensor:
-        ctx.padding, ctx.dtypes = padding, (maps.dtype, weight.dtype, bias.dtype)
-        maps, weight, bias = (t.to(dtype) for t in (maps, weight, bias))
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
+        ctx.padding = padding
         ctx.save_for_backward(maps, weight)
         return F.conv2d(maps, weight, bias, 2, padding)
 
@@ -76,22 +77,21 @@ class _Convolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         maps, weight = ctx.saved_tensors
-        of_maps, of_weight, of_bias = ctx.needs_input_grad[:3]
-        found = (
+        of_maps, of_weight, of_bias, _ = ctx.needs_input_grad
+        return (
             _large(gradient, weight, ctx.padding, maps.shape[2]) if of_maps else None,
             _kernels(maps, gradient, weight, ctx.padding) if of_weight else None,
             gradient.sum((0, 2, 3)) if of_bias else None,
+            None,
         )
-        return *_each_to(found, ctx.dtypes), None, None
 
 
 class _TransposedConvolution(torch.autograd.Function):
+    """Small maps to large ones."""
+
     @staticmethod
-    def forward(
-        ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, padding: int, dtype: torch.dtype
-    ) -> Tensor:
-        ctx.padding, ctx.dtypes = padding, (maps.dtype, weight.dtype, bias.dtype)
-        maps, weight, bias = (t.to(dtype) for t in (maps, weight, bias))
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
+        ctx.padding = padding
         ctx.save_for_backward(maps, weight)
         large = _large(maps, weight, padding, 2 * (maps.shape[2] + 1 - padding))
         return large.add_(bias[:, None, None])
@@ -100,17 +100,13 @@ class _TransposedConvolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         maps, weight = ctx.saved_tensors
-        of_maps, of_weight, of_bias = ctx.needs_input_grad[:3]
-        found = (
+        of_maps, of_weight, of_bias, _ = ctx.needs_input_grad
+        return (
             F.conv2d(gradient, weight, None, 2, ctx.padding) if of_maps else None,
             _kernels(gradient, maps, weight, ctx.padding) if of_weight else None,
             gradient.sum((0, 2, 3)) if of_bias else None,
+            None,
         )
-        return *_each_to(found, ctx.dtypes), None, None
-
-
-def _each_to(tensors: tuple[Tensor | None, ...], dtypes: tuple[torch.dtype, ...]) -> list[Tensor | None]:
-    return [None if t is None else t.to(dtype) for t, dtype in zip(tensors, dtypes, strict=True)]
 
 
 def _large(small: Tensor, weight: Tensor, padding: int, side: int) -> Tensor:

@@ -121,10 +121,10 @@ def _worst_table(lines: Sequence[Line]) -> list[list[str]]:
 def _about_time(lines: Sequence[Line]) -> list[str]:
     """How long systems took to reach each milestone, where growth was scored."""
     scored = [line for line in lines if len(line.get("curve", ())) > 1]
-    rows = [["", *(f"generated NMI {nmi:.2f}" for nmi in MILESTONES)]]
-    rows += [[name, *(_minutes(own, nmi) for nmi in MILESTONES)] for name, own in by_system(scored).items()]
     if not scored:
         return []
+    rows = [["", *(f"generated NMI {nmi:.2f}" for nmi in MILESTONES)]]
+    rows += [[name, *(_minutes(own, nmi) for nmi in MILESTONES)] for name, own in by_system(scored).items()]
     told = "Minutes of training until the first scored moment with as much: mean (longest), of trials."
     return [told, _table(rows)]
 
