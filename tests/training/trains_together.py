@@ -1,10 +1,13 @@
 """What each process does in `test_processes`: it trains some runs, the new ones with a stop on the way."""
 
+import atexit
+import os
 import shutil
 import sys
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from elastic_infogan.data.sources import load
 from elastic_infogan.training import loop
@@ -42,6 +45,13 @@ def stop(run, images, after, fabric):
     raise AssertionError("it did not stop")
 
 
+def expect_to_have_left():
+    """The interpreter must not end with the group's threads at work: some of those ends are aborts."""
+    if dist.is_initialized():
+        print("the group of processes was not left", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
 def main(half, folders):
     images = load("digits").images
     runs = [Run.open(folder) for folder in folders]
@@ -53,6 +63,7 @@ def main(half, folders):
 
 
 if __name__ == "__main__":
+    atexit.register(expect_to_have_left)  # the first one registered is the last one called
     torch.set_num_threads(1)
     if sys.argv[1] == "double":
         calculate_in_double_precision()

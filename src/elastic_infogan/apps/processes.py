@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-import torch.distributed as dist
-
 from elastic_infogan.apps import terminal
 from elastic_infogan.errors import ConfigError
 from elastic_infogan.training.config import Config
 from elastic_infogan.training.hardware import make_fabric
-from elastic_infogan.training.meeting import GOES_ON, are_started, loss_told, meet
+from elastic_infogan.training.meeting import GOES_ON, are_started, leave, loss_told, meet
 from elastic_infogan.training.processes import Processes
 
 __all__ = ["in_all"]
@@ -41,19 +39,9 @@ def in_all(config: Config, work: Callable[[Processes], None], left: str = GOES_O
     processes = Processes(meet(config))
     if not processes.first:
         terminal.silence()
-    try:
-        with loss_told(left):
-            work(processes)
-    except BaseException:
-        _leave(("gloo",))  # where others wait in an exchange, leaving NCCL's group may never end
-        raise
-    _leave(("gloo", "nccl", "mpi"))
-
-
-def _leave(kinds: tuple[str, ...]) -> None:
-    """Leave the group, so that its threads end before the interpreter, which else aborts now and then."""
-    if dist.is_available() and dist.is_initialized() and dist.get_backend() in kinds:
-        dist.destroy_process_group()
+    with loss_told(left):
+        work(processes)
+    leave(("gloo", "nccl", "mpi"))
 
 
 def _rank(config: Config) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ __all__ = [
     "OTHER_ENDED",
     "are_started",
     "fingerprint",
+    "leave",
     "loss_told",
     "meet",
     "same_for_all",
@@ -52,7 +54,7 @@ def are_started(fabric: Fabric) -> bool:
 
 
 def meet(config: Config) -> Fabric:
-    """Fabric of all processes of `config`, once they have met.
+    """Fabric of all processes of `config`, once they have met. A group of gloo is left when Python ends.
 
     Raises:
         ConfigError: there are fewer or more processes than `config` says, or nobody has started them.
@@ -70,7 +72,19 @@ def meet(config: Config) -> Fabric:
             fabric.launch()
         except ValueError as error:
             raise ConfigError(f"{flags}: {' '.join(str(error).split())}") from error
+    atexit.unregister(leave)  # else there would be one more for each training of a session
+    atexit.register(leave)
     return fabric
+
+
+def leave(kinds: tuple[str, ...] = ("gloo",)) -> None:
+    """Leave the group if it is of one of these kinds; else there is nothing to do.
+
+    Its threads then end before the interpreter, which else aborts now and then. A group of NCCL can only be
+    left by all: where others wait in an exchange, leaving it may never end.
+    """
+    if dist.is_available() and dist.is_initialized() and dist.get_backend() in kinds:
+        dist.destroy_process_group()
 
 
 def together(processes: Processes, work: Callable[[], T], *, in_turn: bool = False) -> T:
