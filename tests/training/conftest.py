@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from elastic_infogan.data.sources import load
+from elastic_infogan.training.interruption import Interruption
 from elastic_infogan.training.loop import train
 from elastic_infogan.training.recipes import named
 from elastic_infogan.training.run import Run
@@ -87,8 +88,9 @@ def copied(whole, tmp_path):
 def stop_at():
     """Makes what `fit` asks after each step: whether to stop, which it is to once so many are done."""
 
-    class StopAt:
+    class StopAt(Interruption):
         def __init__(self, steps):
+            super().__init__()
             self.left = steps
 
         @property

@@ -1,6 +1,7 @@
 """Training end to end on digits: every recipe, determinism, resuming, and what stops it."""
 
 import json
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -299,6 +300,31 @@ def test_a_pause_takes_from_all_that_is_left_alike(small, digits):
     state.pauses.append((45.0, 15.0))
     state.seconds = 60.0
     assert state.progress == 1
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize("when", ["before the step", "in the step"])
+def test_a_time_of_standing_still_uses_no_budget(when, small, digits, tmp_path, monkeypatch):
+    take, suspended = loop.take_step, []
+
+    def suspended_once(state, run):
+        before, during = take(state, run)
+        if state.step != 4:
+            return before, during
+        suspended.append(signal.raise_signal(signal.SIGCONT))
+        return (before + HOUR, during) if when == "before the step" else (before, during + HOUR)
+
+    monkeypatch.setattr(loop, "take_step", suspended_once)
+    run = Run.create(tmp_path / "run", small(steps=12, interval=1e-9))
+    train(digits, run)
+    assert len(suspended) == 1
+    state = setup(run.config, digits)
+    restore(state, run)
+    assert state.step == 12
+    assert state.seconds < HOUR
+    assert sum(took for _, took in state.pauses) < HOUR
 
 
 def test_a_larger_budget_that_leads_back_to_encode_begins_it_without_labels(small, digits, tmp_path, stop_at):

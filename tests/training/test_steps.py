@@ -8,6 +8,7 @@ import torch
 from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.training import loop, steps
 from elastic_infogan.training.config import Latent, overlay
+from elastic_infogan.training.interruption import Interruption
 from elastic_infogan.training.loop import Interrupted, train
 from elastic_infogan.training.run import Run
 from elastic_infogan.training.state import State, setup
@@ -175,7 +176,7 @@ def test_labels_stay_while_q_is_refined_and_are_told_anew_after_it(small, digits
     state, run = setup(config, digits), Run.create(tmp_path / "run", config)
     seen = []
 
-    class UntilTheGame:
+    class UntilTheGame(Interruption):
         @property
         def asked(self):
             seen.append((state.stage, state.labels))

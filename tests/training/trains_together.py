@@ -11,6 +11,7 @@ import torch.distributed as dist
 
 from elastic_infogan.data.sources import load
 from elastic_infogan.training import loop
+from elastic_infogan.training.interruption import Interruption
 from elastic_infogan.training.meeting import meet
 from elastic_infogan.training.run import Run
 from elastic_infogan.training.state import setup
@@ -22,10 +23,11 @@ def calculate_in_double_precision():
     torch.float32, torch.Tensor.float = torch.float64, torch.Tensor.double
 
 
-class StopAt:
+class StopAt(Interruption):
     """Asks to stop once a number of steps is done."""
 
     def __init__(self, steps):
+        super().__init__()
         self.left = steps
 
     @property

@@ -111,20 +111,20 @@ def fit(state: State, run: Run, report: Callable[[Progress], None], interruption
 def repeat(
     state: State, run: Run, report: Callable[[Progress], None], interruption: Interruption, tuner: ThreadTuner
 ) -> None:
-    """Prepare and take one step after another, timed, with lines of statistics and checkpoints between."""
-    lines = 0
+    """One step after another, timed, with lines of statistics and checkpoints between."""
+    lines, usual = 0, 0.0
     while state.progress < 1:
-        began, before = time.perf_counter(), state.progress
-        prepare(state, run)
-        ready = time.perf_counter()
-        STEPS[state.stage](state)
-        state.step += 1
-        done = time.perf_counter()
-        paused, seconds, asked = state.processes.agreed(ready - began, done - ready, interruption.asked)
+        before, took = state.progress, take_step(state, run)
+        paused, seconds, asked, suspended = state.processes.largest(
+            *took, interruption.asked, interruption.was_suspended()
+        )
+        if suspended:  # which was no training, and must not use the budget
+            paused, seconds = 0.0, usual
+        usual = seconds
         if paused > PAUSE:
             state.pauses.append((state.seconds, paused))
         state.seconds += paused + seconds
-        tuner.record(done - ready)
+        tuner.record(seconds)
         snapshots.keep(state, run, before)
         if state.seconds - state.meter.since >= state.config.interval:
             write_line(state, run, report)
@@ -133,6 +133,16 @@ def repeat(
                 save(state, run)
         if asked:
             stop(state, run)
+
+
+def take_step(state: State, run: Run) -> tuple[float, float]:
+    """Prepare and take the next step; the seconds that each took."""
+    began = time.perf_counter()
+    prepare(state, run)
+    ready = time.perf_counter()
+    STEPS[state.stage](state)
+    state.step += 1
+    return ready - began, time.perf_counter() - ready
 
 
 def stop(state: State, run: Run) -> None:

@@ -61,15 +61,13 @@ class Processes:
         everyone = self._gathered(rows)
         return torch.cat([part for rank, part in enumerate(everyone) if rank != self.share.rank])
 
-    def agreed(self, paused: float, seconds: float, asked: bool) -> tuple[float, float, bool]:
-        """What all go by: the slowest one's seconds before its step and of it, and whether any was asked to
-        stop."""
+    def largest(self, *numbers: float) -> list[float]:
+        """Each number where it is largest, to go by: the slowest one's seconds, what any is asked."""
         if self.alone:
-            return paused, seconds, asked
-        own = torch.tensor([paused, seconds, float(asked)], dtype=torch.float64)
+            return list(numbers)
+        own = torch.tensor(numbers, dtype=torch.float64)
         dist.all_reduce(own, dist.ReduceOp.MAX, self._control)  # Fabric's would go through the accelerator
-        before, during, any_asked = own.tolist()
-        return before, during, bool(any_asked)
+        return own.tolist()
 
     def by_first(self, work: Callable[[], T]) -> T:
         """`work()` in the first process; what it gives, in all."""
