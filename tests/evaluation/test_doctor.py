@@ -35,7 +35,7 @@ HEALTHY = Evidence(
     answers=codes_of(600, 300, 100),
     prior=np.array([0.59, 0.3, 0.11]),
     learned_prior=True,
-    groups={0: TwoGroups(0.65, 0.5, NONE, NONE)},
+    groups={0: TwoGroups(0.63, 0.5, NONE, NONE)},
     links=np.full((3, 3), 0.01),
     view_changes={"all": 0.1, "rotate": 0.03, "mirror": 0.05},
     views={"rotate": 15.0, "mirror": True},
@@ -68,7 +68,7 @@ def changed(matrix, i, j, value):
             "hardly-used", "hint", (2,), "1 of 2,000",
         ),
         ({"links": changed(HEALTHY.links, 0, 2, 0.05)}, "alike", "hint", (0, 2), "merge 0 and 2"),
-        ({"groups": {1: TwoGroups(0.75, 0.3, NONE, NONE)}}, "two-groups", "hint", (1,), "split 1"),
+        ({"groups": {1: TwoGroups(0.67, 0.3, NONE, NONE)}}, "two-groups", "hint", (1,), "split 1"),
         ({"copies": changed(HEALTHY.copies, 1, 2, 0.02)}, "same-pictures", "fault", (1, 2), "near-identical"),
         ({"variety": np.array([0.9, 0.04, 0.5])}, "collapsed", "fault", (1,), "vary 4%"),
         ({"recognised": np.eye(3)[[0, 0, 2]]}, "not-generated", "fault", (1,), "look like class 0"),
@@ -99,12 +99,12 @@ def test_a_few_outliers_are_no_second_group():
 
 
 def test_classes_that_hold_some_of_each_other_are_not_said_to_be_two_kinds_as_well():
-    links, groups = changed(HEALTHY.links, 0, 2, 0.05), {0: TwoGroups(0.75, 0.3, NONE, NONE)}
+    links, groups = changed(HEALTHY.links, 0, 2, 0.05), {0: TwoGroups(0.67, 0.3, NONE, NONE)}
     assert [f.kind for f in diagnose(replace(HEALTHY, links=links, groups=groups))] == ["alike"]
 
 
 def test_many_classes_that_may_be_two_groups_are_one_finding():
-    groups = {0: TwoGroups(0.75, 0.3, NONE, NONE), 2: TwoGroups(0.8, 0.4, NONE, NONE)}
+    groups = {0: TwoGroups(0.67, 0.3, NONE, NONE), 2: TwoGroups(0.8, 0.4, NONE, NONE)}
     (finding,) = diagnose(replace(HEALTHY, groups=groups))
     assert "examples" not in finding.as_json()
     assert "Classes 0 and 2 may each be two groups" in finding.says

@@ -118,13 +118,14 @@ def repeat(
         paused, seconds, asked, suspended = state.processes.largest(
             *took, interruption.asked, interruption.was_suspended()
         )
-        if suspended:  # which was no training, and must not use the budget
+        if suspended:  # which was no training, must not use the budget, and says nothing of threads
             paused, seconds = 0.0, usual
+        else:
+            tuner.record(seconds)
         usual = seconds
         if paused > PAUSE:
             state.pauses.append((state.seconds, paused))
         state.seconds += paused + seconds
-        tuner.record(seconds)
         snapshots.keep(state, run, before)
         if state.seconds - state.meter.since >= state.config.interval:
             write_line(state, run, report)
