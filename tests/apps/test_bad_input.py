@@ -316,6 +316,16 @@ def test_a_device_that_nobody_has(verb, trained, tmp_path, fails):
     assert "--device cuda:0: cuda, mps, cpu or auto is needed" in line
 
 
+def test_more_gpus_than_there_are(tmp_path, fails, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("lightning_fabric.accelerators.cuda.num_cuda_devices", lambda: 2)
+    asked = ["--device", "cuda", "--devices", "4", "--precision", "32-true"]
+    line = fails("train", "digits", *asked, "--out", tmp_path / "run")
+    assert line.startswith("--devices 4 --nodes 1: ")
+    assert "[0, 1]" in line
+
+
 def test_a_home_that_is_nobodys(fails):
     assert "~nobody-of-that-name/pictures" in fails("data", "inspect", "~nobody-of-that-name/pictures")
 

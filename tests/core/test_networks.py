@@ -40,9 +40,10 @@ def test_populations_that_pass_at_once_are_normalised_apart():
     assert (trunk(torch.cat([one, 5 * other + 1])) - apart).abs().max() > 0.01
 
 
-def test_a_size_that_cannot_be_halved_is_refused():
-    with pytest.raises(ValueError, match="30 pixels"):
-        stages(30)
+@pytest.mark.parametrize("size", [4, 30])
+def test_a_size_that_cannot_be_halved_is_refused(size):
+    with pytest.raises(ValueError, match=f"{size} pixels"):
+        stages(size)
 
 
 def test_the_published_networks_at_28_pixels():

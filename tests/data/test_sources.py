@@ -401,7 +401,7 @@ def test_no_room_for_what_is_too_much_for_memory(monkeypatch):
         from_array(noise(9, 20, 20), size=16)
 
 
-@pytest.mark.parametrize(("option", "value"), [("size", 2), ("size", 5000), ("channels", 2)])
+@pytest.mark.parametrize(("option", "value"), [("size", 7), ("size", 5000), ("channels", 2)])
 def test_options_out_of_range(option, value):
     with pytest.raises(DataError, match=f"{option} is {value}"):
         load("digits", **{option: value})

@@ -59,6 +59,14 @@ def test_more_kinds_than_allowed_are_not_hidden():
     found = count(looks(blobs([150] * 6)), Sought(2, 4), seed=0)
     assert (found.found, found.beyond) == (4, True)
     assert "widen --classes" in found.in_words()
+    assert found.how_sure == "not sure"
+
+
+def test_fewer_kinds_than_allowed_are_not_taken_for_the_fewest():
+    found = count(looks(blobs([300] * 3)), Sought(6, 15), seed=0)
+    assert (found.found, found.below, found.how_sure) == (6, True, "not sure")
+    assert "Fewer than were allowed look separate: lower --classes" in found.in_words()
+    assert not found_in(400, 400, 400).below
 
 
 def test_copies_are_not_taken_for_kinds():

@@ -302,6 +302,20 @@ def test_a_pause_takes_from_all_that_is_left_alike(small, digits):
     assert state.progress == 1
 
 
+def test_what_is_left_of_minutes_is_less_by_each_pause(small, digits):
+    state = setup(small(steps=None, minutes=1.0), digits)
+    state.pauses.append((15.0, 22.5))
+    state.seconds = 40.0
+    assert loop.seconds_left(state) == pytest.approx(20.0)
+
+
+def test_what_is_left_of_steps_goes_by_how_long_they_took(small, digits):
+    state = setup(small(steps=40), digits)
+    state.step, state.seconds = 10, 30.0
+    state.pauses.append((15.0, 10.0))
+    assert loop.seconds_left(state) == pytest.approx(60.0)
+
+
 HOUR = 3600.0
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from elastic_infogan.training.discovery import set_q
-from elastic_infogan.training.posterior import regressed
+from elastic_infogan.training.posterior import HEAD_NORM, regressed
 from elastic_infogan.training.recipes import ELASTIC
 from elastic_infogan.training.state import build
 
@@ -38,6 +38,17 @@ def test_a_head_set_from_one_class_alone_is_finite_and_gives_that_class(small):
     set_q(model, regressed(features.double().numpy(), np.full(20, 4), 10))
     assert (model.q_head(features).logits.argmax(1) == 4).all()
     assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_classes_without_images_make_q_no_surer_of_the_others(small):
+    labels = np.repeat([3, 17], [60, 40])
+    model = build(small(classes=30, networks=replace(ELASTIC.networks, **WIDTHS)), 8, 1)
+    width = model.spec.features
+    features = torch.nn.functional.normalize(torch.eye(width)[labels] + 0.05 * torch.randn(100, width), dim=1)
+    set_q(model, regressed(features.double().numpy(), labels, 30))
+    lengths = model.q_head.classes.weight.detach().norm(dim=1)
+    assert lengths[[3, 17]].mean() == pytest.approx(HEAD_NORM, rel=1e-4)
+    assert lengths.sum() == pytest.approx(2 * HEAD_NORM, rel=1e-4)
 
 
 def test_a_variant_nearer_to_another_class_stays_with_its_own():

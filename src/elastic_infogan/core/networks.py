@@ -57,7 +57,7 @@ def stages(size: int) -> int:
         >>> [stages(s) for s in (8, 28, 32, 64, 128)]
         [2, 2, 3, 4, 5]
     """
-    n = max(2, int(math.log2(size / 4))) if size >= 4 else 0
+    n = max(2, int(math.log2(size / 4))) if size >= 8 else 0
     if n == 0 or size % 2**n:
         raise ValueError(f"images of {size} pixels cannot be halved evenly: use 8, 16, 28, 32, 64 or 128")
     return n

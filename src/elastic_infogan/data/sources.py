@@ -115,8 +115,8 @@ def from_array(
 
 
 def _check_options(size: int | None, channels: int | None) -> None:
-    if size is not None and not 4 <= size <= 1024:
-        raise DataError(f"size is {size}; a side of 4 to 1,024 pixels is needed")
+    if size is not None and not 8 <= size <= 1024:
+        raise DataError(f"size is {size}; a side of 8 to 1,024 pixels is needed")
     if channels not in (None, 1, 3):
         raise DataError(f"channels is {channels}; 1 (grey) or 3 (RGB) is needed")
 

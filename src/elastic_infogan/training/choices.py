@@ -16,8 +16,8 @@ __all__ = ["BATCH", "ENCODE_BATCH", "choose", "with_budget"]
 
 WIDTHS = {32: (32, 32, 16), 64: (16, 16, 16), 128: (8, 8, 8)}
 """channels of G's last, D's first and the encoder's first layer for images up to so many pixels; each halving
-doubles them, so that the smallest feature maps keep at least 128. The encoder
-sees images of more than 32 pixels at half their side"""
+doubles them, so that the smallest feature maps have at least 64, and 128 at 32, 64 and 128 pixels. The
+encoder sees images of more than 32 pixels at half their side"""
 
 FEW = 10_000
 """images below which D may learn them by heart"""

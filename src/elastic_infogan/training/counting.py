@@ -47,7 +47,8 @@ class Count:
         low, high: the smallest and the largest number that a start by itself, or another limit, gives.
         votes: the number that each start gives.
         closeness: of the two closest of k groups, k from 2, where halves of one kind have 1.
-        beyond: whether more classes look separate than were allowed.
+        below: whether fewer classes look separate than were allowed, so that `found` is the fewest.
+        beyond: whether more do, so that it may be too few.
         kinds: whether what was found are separate kinds, and not a division by likeness.
         steps: that the encoder had learned for; None where that is not known.
     """
@@ -57,6 +58,7 @@ class Count:
     high: int
     votes: tuple[int, ...]
     closeness: tuple[float, ...]
+    below: bool
     beyond: bool
     kinds: bool = True
     steps: int | None = None
@@ -69,7 +71,7 @@ class Count:
     @property
     def how_sure(self) -> str:
         """`sure`, `fairly sure` or `not sure`."""
-        if not self.kinds or self._too_soon:
+        if self._too_soon or not self.kinds or self.below or self.beyond:
             return "not sure"
         width = self.high - self.low
         return "sure" if width == 0 else "fairly sure" if width <= 2 else "not sure"
@@ -101,10 +103,11 @@ class Count:
         between = "" if self.low == self.high else f" ({self.low} to {self.high})"
         groups = self._known((self.found, self.found + 1))
         close = ", ".join(f"of {k} groups {self.closeness[k - 2]:.0%}" for k in groups)
-        more = " There may be more than were allowed: widen --classes." if self.beyond else ""
+        outside = " Fewer than were allowed look separate: lower --classes." if self.below else ""
+        outside += " There may be more than were allowed: widen --classes." if self.beyond else ""
         return (
             f"About {self.found} classes{between}, {self.how_sure}. If halves of one kind are 100% close, "
-            f"the two closest {close}.{more}"
+            f"the two closest {close}.{outside}"
         )
 
     def _known(self, numbers: tuple[int, ...]) -> list[int]:
@@ -161,6 +164,7 @@ def counted(starts: Sequence[Sequence[float]], wanted: Sought) -> Count:
         high=max(possible),
         votes=votes,
         closeness=tuple(np.round(together[: wanted.high], 4).tolist()),
+        below=not (together[wanted.low - 2 : wanted.high - 1] < OF_ONE_KIND).any(),
         beyond=bool((together[wanted.high - 1 : wanted.high] < OF_ONE_KIND).any()),
     )
 

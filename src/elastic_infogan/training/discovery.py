@@ -47,8 +47,9 @@ def set_q(model: ClassModel, posterior: LinearPosterior) -> None:
     All logits are scaled alike, which changes no class, so that features of unit length give logits that
     training can still move: a posterior too sure of itself is upset by the smallest step of the encoder.
     """
-    length = posterior.weight.norm(dim=1).mean()
-    scale = HEAD_NORM / length if length > 0 else 1.0  # no direction where one class took all
+    lengths = posterior.weight.norm(dim=1)
+    filled = lengths[lengths > 0]  # a class without images has no direction, nor any where one took all
+    scale = HEAD_NORM / filled.mean() if len(filled) else 1.0
     head = model.q_head.classes
     head.weight.copy_(posterior.weight * scale)
     head.bias.copy_(posterior.bias * scale)

@@ -99,6 +99,7 @@ def make_fabric(config: Config) -> Fabric:
     # Two seconds, which verbs that do not train can do without.
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     keep_freed_memory()
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on standard error
@@ -112,6 +113,6 @@ def make_fabric(config: Config) -> Fabric:
             num_nodes=config.nodes,
             precision=precision,
         )
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, MisconfigurationException) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"--devices {config.devices} --nodes {config.nodes}: {reason}") from error

@@ -236,14 +236,12 @@ def set_learning_rates(state: State) -> None:
 def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> None:
     """One line of `stats.jsonl`, also given to `report`."""
     elapsed = state.seconds - state.meter.since
-    worked = state.seconds - sum(took for _, took in state.pauses)
-    left = worked * (1 / state.progress - 1)
     progress = Progress(
         state.stage,
         state.step,
         min(1.0, state.progress),
         state.seconds,
-        max(0.0, left),
+        seconds_left(state),
         state.meter.images / max(elapsed, 1e-9),
         state.meter.means(state.step, state.processes.mean),
         tuple(state.model.prior.probabilities().tolist()) if state.number_is_known else (),
@@ -252,6 +250,14 @@ def write_line(state: State, run: Run, report: Callable[[Progress], None]) -> No
     if state.processes.first:
         run.log(progress.as_line())
     report(progress)
+
+
+def seconds_left(state: State) -> float:
+    """Of training: what the budget says, or how long steps have taken so far."""
+    if state.config.minutes is not None:
+        return max(0.0, 60 * state.config.minutes - state.seconds)
+    worked = state.seconds - sum(took for _, took in state.pauses)
+    return max(0.0, worked * (1 / state.progress - 1))
 
 
 def save(state: State, run: Run) -> None:
