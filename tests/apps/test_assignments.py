@@ -61,6 +61,17 @@ def command(run, source, out, *more):
     return [sys.executable, "-m", "elastic_infogan", "assign", *paths, "--device", "cpu", *more]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such name for it")
+def test_standard_output_gets_the_table_and_nothing_else(trained, tmp_path):
+    done = subprocess.run(
+        command(trained, "digits", "/dev/stdout"), capture_output=True, check=True, text=True
+    )
+    rows = list(csv.reader(done.stdout.splitlines()))
+    assert len(rows) == 1 + 1797
+    assert rows[-1][0] == "1796"
+    assert "1,797 images" in done.stderr
+
+
 @pytest.mark.slow
 def test_two_processes_write_what_one_writes(trained, tmp_path):
     """Byte for byte: 1,797 images in four batches, of which the last is not whole, and 200 in one."""

@@ -9,6 +9,7 @@ import pickle
 import re
 import shutil
 import struct
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -314,6 +315,27 @@ def test_a_device_that_nobody_has(verb, trained, tmp_path, fails):
     more = ["--out", tmp_path / "x.png"] if verb == "generate" else []
     line = fails(verb, trained, "--device", "cuda:0", *more)
     assert "--device cuda:0: cuda, mps, cpu or auto is needed" in line
+
+
+def test_one_recipe_under_the_name_of_another(trained, tmp_path, fails):
+    file = trained / "config.toml"
+    line = fails("train", "--config", file, "--recipe", "infogan", "--out", tmp_path / "run")
+    assert line == f"--recipe infogan, but {file} has the settings of recipe elastic: leave one of them out"
+    assert not (tmp_path / "run").exists()
+
+
+def test_less_of_a_budget_that_is_used_up(trained, fails):
+    before = (trained / "config.toml").read_text()
+    line = fails("train", "digits", "--imbalance", "random:0", "--steps", "20", "--out", trained)
+    assert "has been trained for 30 steps: give it more --steps" in line
+    assert (trained / "config.toml").read_text() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_run_folder_that_is_not_utf8(tmp_path, fails):
+    line = fails("train", "digits", "--steps", "2", "--out", str(tmp_path) + "/w\udcff")
+    assert line.endswith("a run folder needs a path that is UTF-8; choose another with --out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_more_gpus_than_there_are(tmp_path, fails, monkeypatch):

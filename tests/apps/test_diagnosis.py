@@ -23,6 +23,26 @@ def test_doctor_says_and_writes_what_it_found(digits_run, capsys):
         assert finding["do"] in said
 
 
+def test_a_run_that_cannot_be_written_to_is_diagnosed_all_the_same(digits_run, capsys):
+    (digits_run / "diagnosis.json").unlink()
+    (digits_run / "diagnosis.json").mkdir()
+    assert run(["doctor", str(digits_run)]) == 0
+    said = capsys.readouterr()
+    assert "Diagnosis without labels" in said.out
+    assert "diagnosis.json is not kept" in said.err
+
+
+@pytest.mark.parametrize("verb", [["doctor"], ["evaluate", "--real-only"]])
+def test_that_merges_are_not_counted_is_said_where_they_are_not(verb, digits_run, capsys):
+    def said():
+        assert run([verb[0], str(digits_run), *verb[1:]]) == 0
+        return "before any merge" in capsys.readouterr().err
+
+    assert not said()
+    (digits_run / "names.json").write_text('{"names": {}, "merged": [[1, 2]]}')
+    assert said()
+
+
 def test_train_leaves_a_diagnosis_of_what_it_was_trained_on(trained):
     written = json.loads((trained / "diagnosis.json").read_text())
     shares = json.loads((trained / "shares.json").read_text())["assigned"]

@@ -152,6 +152,12 @@ def test_new_images_repeat_themselves_for_a_seed(fitted):
             fitted.sample(2, class_=wrong)
 
 
+@pytest.mark.parametrize("wrong", [1.5, "3", [0, 1], True])
+def test_a_class_is_an_integer_for_all_or_for_each(fitted, wrong):
+    with pytest.raises(ValueError, match="one for each of 3 images"):
+        fitted.sample(3, class_=wrong)
+
+
 def test_what_is_saved_comes_back_and_every_verb_reads_it(fitted, digits, tmp_path):
     fitted.save(tmp_path / "run")
     back = ElasticInfoGAN.load(tmp_path / "run")

@@ -74,12 +74,18 @@ def test_no_place_of_this_machine_and_no_checkpoint_is_given_away(pushed, tmp_pa
 
 
 def test_the_card_of_what_was_fitted_to_an_array_gives_no_command(tmp_path):
-    fitted = ElasticInfoGAN(3, recipe="infogan", steps=2).fit(load("digits").images[:60])
+    images = load("digits").images[:60]
+    fitted = ElasticInfoGAN(3, recipe="infogan", steps=2).fit(images)
     fitted.save(tmp_path / "run")
+    np.save(tmp_path / "images.npy", images)
     assert run(["push", str(tmp_path / "run"), str(tmp_path / "given")]) == 0
     text = (tmp_path / "given/README.md").read_text()
     assert "found without labels in **an array of images**" in text
     assert "elastic-infogan train" not in text
+    assert run(["report", str(tmp_path / "run"), str(tmp_path / "images.npy")]) == 0
+    page = (tmp_path / "run/report.html").read_text()
+    assert "An estimator was fitted to an array" in page
+    assert "elastic-infogan train" not in page
     assert "fixed prior" in text
     assert "knows how common" not in text
 

@@ -19,7 +19,7 @@ from elastic_infogan.evaluation.doctor import diagnose, listed
 from elastic_infogan.evaluation.evidence import Evidence, game_losses, gather
 from elastic_infogan.evaluation.groups import TwoGroups, bimodality
 from elastic_infogan.training import loop
-from elastic_infogan.training.config import Networks, Schedule
+from elastic_infogan.training.config import Networks, Schedule, SelfLabelling
 from elastic_infogan.training.recipes import ELASTIC
 from elastic_infogan.training.run import Run
 
@@ -35,6 +35,7 @@ HEALTHY = Evidence(
     answers=codes_of(600, 300, 100),
     prior=np.array([0.59, 0.3, 0.11]),
     learned_prior=True,
+    informed=True,
     groups={0: TwoGroups(0.63, 0.5, NONE, NONE)},
     links=np.full((3, 3), 0.01),
     view_changes={"all": 0.1, "rotate": 0.03, "mirror": 0.05},
@@ -76,7 +77,7 @@ def changed(matrix, i, j, value):
         ({"prior": np.array([0.52, 0.31, 0.17])}, "prior-disagrees", "hint", (0,), "posterior-rate"),
         (
             {"prior": np.ones(3) / 3, "learned_prior": False},
-            "prior-disagrees", "fault", (0,), "--prior.learned",
+            "prior-disagrees", "fault", (0,), "--recipe elastic",
         ),
         (
             {"view_changes": {"all": 0.3, "rotate": 0.2, "mirror": 0.1}},
@@ -259,6 +260,34 @@ def test_views_that_make_another_digit_are_named(taught):
     finding = kinds(measured(taught, rotate=180.0))["views-change-identity"]
     assert finding.numbers["rotate"] > 0.15
     assert "--views.rotate 90" in finding.do
+
+
+def test_views_that_q_never_learned_from_are_no_fault(taught):
+    model, images, config, _ = taught
+    views, contrast = replace(config.views, rotate=180.0), replace(config.contrast, weight=0.0)
+    config = replace(config, views=views, contrast=contrast, self_labelling=SelfLabelling(0.0))
+    found = gather(model, images, ask(model, images), config, [])
+    assert found.view_changes == {}
+    assert "views-change-identity" not in kinds(found)
+
+
+@pytest.mark.parametrize("changes", [{"copies": np.full((3, 3), 0.01)}, {"recognised": np.eye(3)[[1, 1, 2]]}])
+def test_nobody_is_told_of_a_setting_that_the_model_lacks(changes):
+    told = [diagnose(replace(HEALTHY, informed=informed, **changes))[0].do for informed in (True, False)]
+    assert ["--information.weight" in one for one in told] == [True, False]
+
+
+def test_one_class_that_has_all_images_is_no_number_of_classes():
+    alone = {"answers": codes_of(1000, 0), "prior": np.array([1.0, 0.0]), "links": np.zeros((2, 2))}
+    rest = {
+        "variety": np.array([0.9, np.nan]),
+        "copies": 1 - np.eye(2),
+        "recognised": np.eye(2),
+        "groups": {},
+    }
+    (finding,) = diagnose(replace(HEALTHY, **alone, **rest))
+    assert finding.kind == "unused"
+    assert "--classes" not in finding.do
 
 
 def test_the_same_answers_come_from_the_same_run(taught):

@@ -89,7 +89,9 @@ class Job:
         started = perf_counter()
         codes = _writer(out)(out, self.images, answers, self.names)
         rate = len(codes) / (perf_counter() - started)
-        terminal.say(f"{len(codes):,} images in {out} ({rate:,.0f} images/s)")
+        # What is written to may be standard output itself.
+        say = terminal.say if out.is_file() else terminal.note
+        say(f"{len(codes):,} images in {out} ({rate:,.0f} images/s)")
         if copy_to is not None:
             copy_by_class(self._to_copy(), codes, self.names, copy_to)
             terminal.say(f"{len(codes):,} pictures copied to {copy_to}")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from elastic_infogan.apps import terminal
 from elastic_infogan.apps.gallery import Gallery, open_gallery
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import write_json
+from elastic_infogan.errors import ElasticInfoGANError
 from elastic_infogan.evaluation.doctor import CHECKS, Finding, diagnose
 from elastic_infogan.evaluation.evidence import gather
 
@@ -18,8 +20,14 @@ def doctor(path: Path, source: str | None, device: str) -> None:
     """Diagnose a run on a source, or on what it was trained on."""
     gallery = open_gallery(path, source, device)
     findings = diagnosed(gallery)
+    if ClassNames.of(gallery.run, gallery.model.n_classes).merged:
+        terminal.note("Diagnosed are the classes as they were learned, before any merge.")
     say_findings(findings, len(gallery.images))
-    keep_findings(gallery, findings)
+    try:
+        keep_findings(gallery, findings)
+    except ElasticInfoGANError:  # a run that is another's can be diagnosed too
+        terminal.note(f"diagnosis.json is not kept: {path} cannot be written to")
+        return
     terminal.say(str(path / "diagnosis.json"))
 
 

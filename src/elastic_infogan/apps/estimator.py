@@ -167,7 +167,8 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
             random_state: None takes that of the estimator.
 
         Raises:
-            ValueError: there is no such class, or fewer than one image is asked for.
+            ValueError: there is no such class, `class_` is neither an integer nor one for each image, or
+                fewer than one image is asked for.
         """
         model = self._fitted()
         if n_samples < 1:
@@ -176,7 +177,7 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         if class_ is None:
             codes = random.choice(model.n_classes, n_samples, p=self.class_prior_ / self.class_prior_.sum())
         else:
-            codes = np.broadcast_to(np.asarray(class_, np.int64), n_samples)
+            codes = _asked(class_, n_samples)
         if codes.min() < 0 or codes.max() >= model.n_classes:
             raise ValueError(f"class_={class_}: classes are numbered 0 to {model.n_classes - 1}")
         return pictures_of(model, np.array(codes, np.int64), int(random.randint(2**31)))
@@ -343,6 +344,18 @@ class ElasticInfoGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterM
         (black, white), self.input_shape_ = state["pixel_range"], tuple(state["input_shape"])
         self.pixel_range_ = (black, white)
         self.n_features_in_ = math.prod(self.input_shape_)
+
+
+def _asked(class_: Any, n_samples: int) -> NDArray[np.int64]:
+    """`class_` of each of so many images, `(n_samples,)`.
+
+    Raises:
+        ValueError: it is neither an integer nor one for each image.
+    """
+    codes = np.asarray(class_)
+    if not np.issubdtype(codes.dtype, np.integer) or codes.shape not in ((), (n_samples,)):
+        raise ValueError(f"class_={class_!r}: an integer is needed, or one for each of {n_samples} images")
+    return np.broadcast_to(codes.astype(np.int64), n_samples)
 
 
 @contextmanager

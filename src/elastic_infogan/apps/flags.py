@@ -54,6 +54,12 @@ def in_panels(config: type[Config]) -> None:
 def _resolved(given: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     """Where the values under the flags come from, and the values by dotted key."""
     file = _read(Path(given["--config"])) if "--config" in given else {}
+    told = file.get("recipe")
+    if told and given.get("--recipe", told) != told:  # the file's settings would go by another's name
+        raise ConfigError(
+            f"--recipe {given['--recipe']}, but {given['--config']} has the settings of recipe {told}: "
+            "leave one of them out"
+        )
     stored = Path(given.get("--out", ""), "config.toml")
     if "--out" in given and "--new" not in given and stored.exists():
         base, origin = overlay(Config(), _read(stored), str(stored)), str(stored)

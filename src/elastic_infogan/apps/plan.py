@@ -18,6 +18,8 @@ from elastic_infogan.training.sought import sought
 
 __all__ = ["settings_file", "show"]
 
+NAME_ALONE = "# a name alone: what the recipe brings is written down below"
+
 Row = tuple[str, str, str, str]
 """what is settled, to which value, why, and the flag for another"""
 
@@ -26,10 +28,12 @@ def settings_file(settled: Config) -> str:
     """Every setting as a file to change and to give back as `--config FILE`.
 
     Ranges that the views' preset brings are comments, so that another preset in its place brings its own.
+    What another recipe would bring is not: all of it is written down.
     """
     said = set(to_toml(replace(settled, views=unfilled(settled.views))).splitlines())
     lines = to_toml(settled).splitlines()
-    return "\n".join(line if line in said else f"# {line}  # by the preset" for line in lines)
+    lines = [line if line in said else f"# {line}  # by the preset" for line in lines]
+    return "\n".join(f"{line}  {NAME_ALONE}" if line.startswith("recipe = ") else line for line in lines)
 
 
 def show(asked: Config, settled: Config, images: ImageSet) -> None:

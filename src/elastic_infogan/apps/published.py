@@ -63,7 +63,8 @@ class Published(
             self._hub_mixin_info.model_card_data, template_str=template, **self._facts(name)
         )
         rows_together = re.sub(r"(?<=\|)\n+(?=\|)", "\n", card.text)
-        card.text = re.sub(r"\n{3,}", "\n\n", rows_together)
+        text = re.sub(r"\n{3,}", "\n\n", rows_together)
+        card.text = text.encode("utf-8", "replace").decode()  # a command may name what is no UTF-8
         return card
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -97,7 +98,7 @@ class Published(
         return {
             "name": name,
             "title": _plain(Path(name).name),
-            "source": "an array of images" if self._from_array else _plain(config.source),
+            "source": "an array of images" if self.run.of_array else _plain(config.source),
             "samples": grid and grid.relative_to(self.run.path).as_posix(),
             "size": self.model.spec.size,
             "channels": self.model.spec.channels,
@@ -109,7 +110,7 @@ class Published(
             "views": f"views of sort {config.views.preset}",
             "scores": scores(self._metrics()),
             "scored_on": self._scored_on(),
-            "command": None if self._from_array else command(config, f"runs/{Path(name).name}"),
+            "command": None if self.run.of_array else command(config, f"runs/{Path(name).name}"),
             "learned": config.prior.learned,
             "recipe": config.recipe,
             "seed": config.seed,
@@ -119,11 +120,6 @@ class Published(
             "percent": percent,
             "merged": bool(names.merged),
         }
-
-    @property
-    def _from_array(self) -> bool:
-        """Whether an estimator was fitted to an array, which no command line can name."""
-        return self.config.source == "array" and (self.run.path / ESTIMATOR).exists()
 
     def _scored_on(self) -> str:
         """Which images the scores are of."""

@@ -65,7 +65,7 @@ def content(run: Run) -> dict[str, Any]:
         "scored_images": metrics.get("images"),
         "by_label": metrics.get("classes", []),
         "evaluate": terminal.command("evaluate", str(run.path)),
-        "command": command(run.config, str(run.path)),
+        "command": None if run.of_array else command(run.config, str(run.path)),
         "toml": to_toml(run.config),
         "version": elastic_infogan.__version__,
     }

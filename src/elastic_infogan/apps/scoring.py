@@ -12,6 +12,7 @@ import torch
 from elastic_infogan.apps import tables, terminal
 from elastic_infogan.apps.inference import codes_of
 from elastic_infogan.apps.inputs import OfRun, read_of_run
+from elastic_infogan.apps.names import ClassNames
 from elastic_infogan.apps.output import no_folder, write_json
 from elastic_infogan.core.class_model import ClassModel
 from elastic_infogan.data.images import ImageSet
@@ -67,9 +68,7 @@ def evaluate(
     if fidelity and everything.labels is None:
         raise ConfigError(f"--fidelity compares class by class, and {everything.origin} has no labels")
     scores = {"recipe": run.config.recipe, **score_real(model, images)}
-    tables.class_table(scores.get("classes") or _unlabelled(**scores["shares"]))
-    terminal.say("")
-    _say_scores(scores)
+    _say_real(scores, merged=bool(ClassNames.of(run, model.n_classes).merged))
     write_json(file, scores)  # said first: it cost time, and the folder may be another's
     if everything.labels is not None and not real_only:
         measure = _measure(found, model, fidelity)
@@ -174,6 +173,14 @@ def _unlabelled(prior: list[float], assigned: list[float]) -> list[dict[str, Any
         {"code": k, "prior": p, "assigned_share": share}
         for k, (p, share) in enumerate(zip(prior, assigned, strict=True))
     ]
+
+
+def _say_real(scores: Mapping[str, Any], merged: bool) -> None:
+    if merged:
+        terminal.note("Scores are of the classes as they were learned, before any merge.")
+    tables.class_table(scores.get("classes") or _unlabelled(**scores["shares"]))
+    terminal.say("")
+    _say_scores(scores)
 
 
 def _say_scores(scores: Mapping[str, Any]) -> None:

@@ -238,7 +238,9 @@ def _run_folder(config: Config) -> Path:
     Raises:
         RunError: it cannot be made.
     """
-    name, runs = Path(config.source).stem or "images", Path("runs")
+    # A run folder's path must be UTF-8, a source's need not.
+    name = Path(config.source).stem.encode("utf-8", "ignore").decode() or "images"
+    runs = Path("runs")
     with writing(runs, RunError):
         runs.mkdir(exist_ok=True)
         for path in (runs / f"{name}-{config.recipe}-{n}" for n in count(1)):

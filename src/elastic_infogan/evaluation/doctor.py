@@ -94,8 +94,10 @@ def unused(e: Evidence) -> Iterator[Finding]:
         are, it = ("is", "it") if len(empty) == 1 else ("are", "them")
         yield Finding(
             "unused", "fault", f"{listed(empty)} {are} never used: no image of {total:,} was given to {it}.",
-            f"There may be fewer kinds than classes: train again with --classes {max(2, left)}. If you know "
-            "that there are more kinds, train longer.",
+            f"There may be fewer kinds than classes: train again with --classes {left}. If you know "
+            "that there are more kinds, train longer."
+            if left > 1
+            else "Either all is of one kind, or Q has not learned to tell kinds yet: train longer.",
             tuple(empty), {"unused": len(empty)},
         )  # fmt: skip
     few = np.flatnonzero((counts > 0) & (counts < max(2, HARDLY * total))).tolist()
@@ -148,13 +150,13 @@ def divided(e: Evidence) -> Iterator[Finding]:
 
 def copies(e: Evidence) -> Iterator[Finding]:
     """Pairs of classes for which G makes the same pictures."""
+    inform = ", raise --information.weight" if e.informed else ""
     for i, j in _pairs(e, np.triu(e.copies < SAME_PICTURES, 1)):
         yield Finding(
             "same-pictures", "fault",
             f"Classes {i} and {j} generate near-identical images: from the same noise they differ by "
             f"{e.copies[i, j]:.0%} of the variance of all generated images.",
-            "The generator does not tell them apart: train longer, raise --information.weight, or take them "
-            "as one class.",
+            f"The generator does not tell them apart: train longer{inform}, or take them as one class.",
             (i, j), {"difference": e.copies[i, j]},
         )  # fmt: skip
 
@@ -189,8 +191,8 @@ def unrecognised(e: Evidence) -> Iterator[Finding]:
     yield Finding(
         "not-generated", "fault",
         f"{listed(poor)}: generated images are not recognised as {these}; probability {how} on average.",
-        "Train longer: the generator comes last and rare classes after common ones. Or raise "
-        "--information.weight.",
+        "Train longer: the generator comes last and rare classes after common ones."
+        + (" Or raise --information.weight." if e.informed else ""),
         tuple(poor), {f"recognised_{code}": own[code] for code in poor},
     )  # fmt: skip
 
@@ -219,7 +221,7 @@ def disagreeing(e: Evidence) -> Iterator[Finding]:
             "Train longer, or, in a recipe with the stage encode, raise --prior.posterior-rate. If these are "
             "not the images of the training, the kinds are simply not as common here."
             if e.learned_prior
-            else "This recipe keeps the prior fixed: train with --prior.learned, or with --recipe elastic."
+            else "This recipe keeps the prior fixed: train with --recipe elastic, which learns it."
         )
         yield Finding(
             "prior-disagrees", "fault" if distance > 2 * DISAGREE else "hint",
@@ -231,6 +233,8 @@ def disagreeing(e: Evidence) -> Iterator[Finding]:
 
 def moved_by_views(e: Evidence) -> Iterator[Finding]:
     """Views after which Q gives another class."""
+    if not e.view_changes:
+        return
     alone = {name: value for name, value in e.view_changes.items() if name != "all"}
     guilty = [name for name, value in alone.items() if value > VIEW_ALONE]
     together = e.view_changes["all"]

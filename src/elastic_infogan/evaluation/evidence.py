@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elastic_infogan.core.class_model import ClassModel
+from elastic_infogan.core.model import ElasticInfoGAN
 from elastic_infogan.core.pixel_range import to_uint8
 from elastic_infogan.data.views import IdentityViews
 from elastic_infogan.evaluation.answers import Answers, ask
@@ -42,10 +43,11 @@ class Evidence:
         answers: Q's, for every image.
         prior: class probabilities, `(K,)`.
         learned_prior: whether training could move them.
+        informed: whether the bound on mutual information has a part in training.
         groups: the best division of each class into two, by code.
         links: affinity of two classes among nearest neighbours, see `affinity`, `(K, K)`.
         view_changes: share of images whose class changes through a view, by the name of the one kind of
-            change applied; `all` is what training applies.
+            change applied; `all` is what training applies. Empty where Q learns from no views.
         views: the settings of those that are not off.
         variety: spread of the generated images of each class over that of its real ones, `(K,)`; NaN
             where there are too few real ones.
@@ -58,6 +60,7 @@ class Evidence:
     answers: Answers
     prior: NDArray[np.float64]
     learned_prior: bool
+    informed: bool
     groups: Mapping[int, TwoGroups]
     links: NDArray[np.float64]
     view_changes: Mapping[str, float]
@@ -89,9 +92,12 @@ def gather(
         answers=answers,
         prior=model.prior.probabilities().detach().cpu().double().numpy(),
         learned_prior=config.prior.learned,
+        informed=config.model == ElasticInfoGAN.kind,
         groups=two_groups(model, images, answers),
         links=affinity(answers),
-        view_changes=view_changes(model, np.array(images[some]), answers.codes[some], config.views),
+        view_changes=view_changes(model, np.array(images[some]), answers.codes[some], config.views)
+        if config.contrast.weight or config.self_labelling.weight
+        else {},
         views={name: value for name, value in ranges(config.views).items() if value},
         variety=_variety(images, answers, flat),
         copies=_copies(flat),

@@ -79,6 +79,8 @@ class Run:
             ConfigError: if the run there has other settings; the first one is named.
         """
         path = Path(path)
+        if not _is_utf8(path):  # which the library that reads tensors asks for
+            raise RunError(f"{path}: a run folder needs a path that is UTF-8; choose another with --out")
         if (path / "config.toml").exists():
             return cls._resume(path, config)
         if path.exists() and (not path.is_dir() or not all(map(files.is_leftover, path.iterdir()))):
@@ -104,6 +106,7 @@ class Run:
                     "use --new to start afresh, or --out for another folder"
                 )
         run = cls(path, config)
+        _refuse_less(run, there, wanted)
         if run.has_model and not run.checkpoint.exists():
             raise RunError(
                 f"{path} holds a model but no checkpoint, so that its training cannot go on: "
@@ -254,6 +257,11 @@ class Run:
         """Whether training came to the end of its budget."""
         return (self.path / "shares.json").exists()
 
+    @property
+    def of_array(self) -> bool:
+        """Whether an estimator was fitted to an array, which no command line can name."""
+        return self.config.source == "array" and (self.path / ESTIMATOR).exists()
+
     def model_state(self) -> tuple[int, int] | None:
         """Changes whenever `save_model` writes; None while there is no model."""
         try:
@@ -281,6 +289,29 @@ class Run:
                 f"{self.path / 'model.json'} does not describe model.safetensors: {reason}"
             ) from error
         return model.for_inference().to(device)
+
+
+def _refuse_less(run: Run, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """A run that has used its budget is not told that it had less.
+
+    Raises:
+        ConfigError: less of the same kind is wanted.
+    """
+    for name in ("minutes", "steps"):
+        before, now = there[name], wanted[name]
+        if run.is_finished and before is not None and now is not None and now < before:
+            raise ConfigError(
+                f"{run.path} has been trained for {before:g} {name}: give it more --{name} to go on, or use "
+                "--new to start afresh"
+            )
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _described(told: Any) -> ClassModel:

@@ -75,6 +75,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing: train first, or name the run folder") from error
+    except PermissionError as error:
+        raise RunError(files.why_not_read(path, error)) from error
     except (SafetensorError, OSError) as error:
         raise RunError(
             f"{path} is not a safetensors file (damaged, or a pickle of another program)"
