@@ -301,7 +301,7 @@ def _refuse_less(run: Run, there: Mapping[str, Any], wanted: Mapping[str, Any]) 
         before, now = there[name], wanted[name]
         if run.is_finished and before is not None and now is not None and now < before:
             raise ConfigError(
-                f"{run.path} has been trained for {before:g} {name}: give it more --{name} to go on, or use "
+                f"{run.path} has been trained for {before:,} {name}: give it more --{name} to go on, or use "
                 "--new to start afresh"
             )
 
